@@ -1,0 +1,1 @@
+"""Precision and its price: image batches, ranges, quantised graphs, accuracy."""

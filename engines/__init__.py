@@ -1,0 +1,1 @@
+"""Opening and running models: one class per backend, one place that chooses."""

@@ -1,0 +1,1 @@
+"""Host side: checkpoints and foreign models become ONNX files with a card inside."""

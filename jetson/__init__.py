@@ -1,0 +1,1 @@
+"""Facts about boards: identity, power, telemetry, limits. Standard library and NumPy only."""

@@ -1,0 +1,1 @@
+"""From frames to poses: sources, preprocessing, decoding, pipeline and sinks."""

@@ -1,0 +1,22 @@
+"""wholebody: from a pose network's checkpoint to poses on a Jetson.
+
+>>> import wholebody
+>>> with wholebody.open("pose.onnx") as estimate:   # doctest: +SKIP
+...     poses = estimate(frame_bgr)
+"""
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wholebody.runtime.estimator import Estimator
+
+__version__ = "0.1.0"
+__all__ = ["open", "__version__"]
+
+
+def open(model: str, **options: Any) -> "Estimator":  # noqa: A001 - the name users expect
+    """An estimator for a model file: call it with a BGR frame, get Poses in the frame's pixels.
+
+    Options are those of `wholebody.runtime.estimator.EstimatorOptions`.
+    """
+    from wholebody.runtime.estimator import open_estimator
+    return open_estimator(model, **options)

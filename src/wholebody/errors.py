@@ -1,0 +1,43 @@
+"""Everything that can go wrong, said in one line: what, where, got, expected, and the next command.
+
+WholebodyError
+|-- SkeletonError        a keypoint set is unknown or malformed
+|-- ShapeError           an array has the wrong shape or type (also a ValueError)
+|-- CardError            a model card is missing, malformed, or does not fit its model
+|-- ModelError           a model file cannot be read, opened or run
+|-- SourceError          a picture, folder or video cannot be read
+|-- OutputError          a result cannot be written
+`-- MissingPackage       an optional package is not installed (also an ImportError)
+"""
+
+
+class WholebodyError(Exception):
+    """An error whose message is one line written for the user; the CLI prints it and exits with 1."""
+
+
+class SkeletonError(WholebodyError):
+    """A keypoint set is unknown or malformed."""
+
+
+class ShapeError(WholebodyError, ValueError):
+    """An array has the wrong shape or type."""
+
+
+class CardError(WholebodyError):
+    """A model card is missing, malformed, or does not fit its model."""
+
+
+class ModelError(WholebodyError):
+    """A model file cannot be read, opened or run."""
+
+
+class SourceError(WholebodyError):
+    """A picture, folder or video cannot be read."""
+
+
+class OutputError(WholebodyError):
+    """A result cannot be written."""
+
+
+class MissingPackage(WholebodyError, ImportError):
+    """An optional package is not installed."""
