@@ -1,0 +1,47 @@
+"""Does a card fit a network? Checked on the shapes it declares when it is opened."""
+from typing import Sequence
+
+from wholebody.card import ModelCard
+from wholebody.engines.engine import Dim, TensorInfo
+from wholebody.errors import CardError
+
+
+def check_fit(card: ModelCard, inputs: Sequence[TensorInfo], outputs: Sequence[TensorInfo], where: str) -> None:
+    """CardError with expected and got when the card cannot be this network's; unknown sizes are let pass."""
+    spec = card.input
+    found = {info.name: info for info in inputs}.get(spec.name)
+    if found is None or len(inputs) != 1:
+        _refuse(where, "the card feeds one input %r" % spec.name, inputs)
+    assert found is not None
+    if found.dtype != "float32":
+        _refuse(where, "the card makes a float32 input", inputs)
+    sides = ("?", "?") if spec.size is None else spec.size
+    expected = (1, 3) + sides if spec.layout == "NCHW" else (1,) + sides + (3,)
+    if len(found.shape) != 4 or not all(_may_be(dim, want) for dim, want in zip(found.shape, expected)):
+        _refuse(where, "the card makes an input of [%s]" % ", ".join(str(d) for d in expected), inputs)
+    if spec.size is None and any(isinstance(dim, int) for dim in _sides(found, spec.layout)):
+        _refuse(where, "the card says that the input may have any size", inputs)
+    known = {info.name: info for info in outputs}
+    for head in card.heads:
+        for role, ref in head.outputs:
+            if ref.output not in known:
+                _refuse(where, "the card reads %s from output %r" % (role, ref.output), outputs)
+            shape = known[ref.output].shape
+            channels = shape[1 if head.layout == "NCHW" else -1] if len(shape) == 4 else None
+            if ref.channels is not None and isinstance(channels, int) and channels < ref.channels[1]:
+                _refuse(where, "the card reads %s from channels %d to %d of output %r"
+                        % (role, ref.channels[0], ref.channels[1], ref.output), outputs)
+
+
+def _sides(info: TensorInfo, layout: str) -> Sequence[Dim]:
+    return info.shape[2:4] if layout == "NCHW" else info.shape[1:3]
+
+
+def _may_be(dim: Dim, wanted: Dim) -> bool:
+    return not isinstance(dim, int) or not isinstance(wanted, int) or dim == wanted
+
+
+def _refuse(where: str, card_says: str, network_has: Sequence[TensorInfo]) -> None:
+    raise CardError("%s: its card does not fit: %s; the network has: %s. Give it the right one: "
+                    "wb-export card %s --preset NAME -o OUT.onnx"
+                    % (where, card_says, "; ".join(str(info) for info in network_has) or "none", where))

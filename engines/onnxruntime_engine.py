@@ -1,0 +1,64 @@
+"""A network run by ONNX Runtime on the CPU: the default without a GPU, and what CI tests."""
+from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
+
+from wholebody.card import METADATA_KEY, ModelCard
+from wholebody.engines.engine import Engine, TensorInfo
+from wholebody.engines.onnxfile import card_of, parse_onnx, read_bytes
+from wholebody.errors import ModelError
+from wholebody.packages import require
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_DTYPES = {"tensor(float)": "float32", "tensor(float16)": "float16", "tensor(double)": "float64",
+           "tensor(uint8)": "uint8", "tensor(int8)": "int8", "tensor(int32)": "int32", "tensor(int64)": "int64"}
+_FATAL_ONLY = 4  # its own log repeats, over several lines, what the exception says
+
+
+class OnnxRuntimeEngine(Engine):
+    """One ONNX file in one session on the CPU."""
+
+    def __init__(self, path: str, threads: int = 0) -> None:
+        """`threads` 0 lets ONNX Runtime take every core."""
+        data = read_bytes(path)
+        model = parse_onnx(data, path)
+        self.path = path
+        self.card = card_of(model, path) if METADATA_KEY in model.metadata else None  # type: Optional[ModelCard]
+        # A path, not bytes, when weights lie beside the file: they are found relative to it.
+        self._session = _session(path if model.external_data else data, path, threads)  # type: Any
+        self.inputs = _infos(self._session.get_inputs())
+        self.outputs = _infos(self._session.get_outputs())
+        self._output_names = [info.name for info in self.outputs]
+
+    def infer(self, feeds: "Dict[str, npt.NDArray[np.float32]]") -> "Dict[str, npt.NDArray[np.float32]]":
+        """Run once on the CPU."""
+        try:
+            values = self._session.run(self._output_names, feeds)
+        except Exception as error:  # ONNX Runtime's own classes derive from nothing narrower
+            shapes = ", ".join("%s %s" % (name, list(array.shape)) for name, array in feeds.items())
+            raise ModelError("%s cannot run on %s: %s" % (self.path, shapes, _one_line(error)))
+        return dict(zip(self._output_names, values))
+
+    def close(self) -> None:
+        """Free the session."""
+        self._session = None
+
+
+def _session(model: Any, path: str, threads: int) -> Any:
+    ort = require("onnxruntime")
+    options = ort.SessionOptions()
+    options.log_severity_level = _FATAL_ONLY
+    options.intra_op_num_threads = threads
+    try:
+        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ModelError("ONNX Runtime %s cannot open %s: %s" % (ort.__version__, path, _one_line(error)))
+
+
+def _infos(values: Any) -> Tuple[TensorInfo, ...]:
+    return tuple(TensorInfo(v.name, tuple(v.shape), _DTYPES.get(v.type, v.type)) for v in values)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,66 @@
+"""Network outputs to the maps that the card says they are, checked once for each shape."""
+from typing import TYPE_CHECKING, Dict, NamedTuple, Tuple
+
+import numpy as np
+
+from wholebody.card import Head, ModelCard, TensorRef
+from wholebody.errors import CardError
+from wholebody.skeletons import Skeleton
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+class PafMaps(NamedTuple):
+    """What a PAF network says of one picture; views into the engine's outputs."""
+
+    heatmaps: "npt.NDArray[np.float32]"  # (C, h, w)
+    pafs: "npt.NDArray[np.float32]"      # (2L, h, w)
+
+
+class PafHead:
+    """Cuts one network's outputs into heat maps and part-affinity fields."""
+
+    def __init__(self, card: ModelCard) -> None:
+        if card.skeleton is None:
+            raise CardError("%s: a paf head needs a skeleton in the card" % card.name)
+        self.card = card
+        self.skeleton = card.skeleton  # type: Skeleton
+        self.head = card.head("paf")   # type: Head
+        self._checked = set()          # type: set[Tuple[Tuple[int, ...], Tuple[int, ...], int, int]]
+
+    def __call__(self, outputs: "Dict[str, npt.NDArray[np.float32]]", net_width: int, net_height: int) -> PafMaps:
+        """Maps of the first picture of the batch."""
+        maps = PafMaps(self._take("heatmaps", outputs), self._take("pafs", outputs))
+        key = (maps.heatmaps.shape, maps.pafs.shape, net_width, net_height)
+        if key not in self._checked:
+            self._check(maps, net_width, net_height)
+            self._checked.add(key)
+        return maps
+
+    def _take(self, role: str, outputs: "Dict[str, npt.NDArray[np.float32]]") -> "npt.NDArray[np.float32]":
+        ref = self.head.output(role)
+        if ref.output not in outputs:
+            raise CardError("%s: the card reads %s from output %r; the network has: %s"
+                            % (self.card.name, role, ref.output, ", ".join(outputs)))
+        array = outputs[ref.output]
+        if array.ndim != 4:
+            raise CardError("%s: output %r: expected 4 dimensions (%s), got shape %s"
+                            % (self.card.name, ref.output, self.head.layout, array.shape))
+        return channels_of(array[0] if self.head.layout == "NCHW" else array[0].transpose(2, 0, 1), ref)
+
+    def _check(self, maps: PafMaps, net_width: int, net_height: int) -> None:
+        points, limbs = len(self.skeleton.keypoints), self.skeleton.paf_channel_count
+        sides = (net_height // self.head.stride, net_width // self.head.stride)
+        expected = {"heatmaps": (self.skeleton.heatmap_channels, points), "pafs": (limbs, limbs)}
+        for role, array in zip(("heatmaps", "pafs"), maps):
+            if array.shape[0] not in expected[role] or array.shape[1:] != sides:
+                raise CardError("%s: %s: expected (%d, %d, %d) for %s at stride %d and input %dx%d, got %s; "
+                                "the card does not fit this network"
+                                % ((self.card.name, role, expected[role][0]) + sides
+                                   + (self.skeleton.name, self.head.stride, net_width, net_height, array.shape)))
+
+
+def channels_of(array: "npt.NDArray[np.float32]", ref: TensorRef) -> "npt.NDArray[np.float32]":
+    """The channels (first axis) that a card's reference names."""
+    return array if ref.channels is None else array[ref.channels[0]:ref.channels[1]]

@@ -1,0 +1,75 @@
+"""Frame to network input: resize, pad and normalise into one reused buffer."""
+from typing import TYPE_CHECKING, Tuple
+
+import numpy as np
+
+from wholebody.card import InputSpec
+from wholebody.errors import ShapeError
+from wholebody.packages import require
+from wholebody.runtime.geometry import Geometry, Resolution, plan
+from wholebody.runtime.warp import scale_from_origin
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+class Preprocessor:
+    """Makes the input of one network. What it returns is valid until the next call."""
+
+    def __init__(self, spec: InputSpec, resolution: Resolution = Resolution()) -> None:
+        self.spec = spec
+        self.resolution = resolution
+        # y = (x * scale - mean) / std as one multiply and one add per channel of the frame (BGR).
+        order = (0, 1, 2) if spec.color == "bgr" else (2, 1, 0)  # net channel of each frame channel
+        self._net_channel = order
+        self._gain = [np.float32(spec.scale / spec.std[c]) for c in order]
+        self._bias = [np.float32(-spec.mean[c] / spec.std[c]) for c in order]
+        self._size = (0, 0)  # of the last picture
+        self._geometry = None  # type: Geometry | None
+        self._buffer = np.zeros(0, np.float32)
+
+    def __call__(self, image: "npt.NDArray[np.uint8]") -> "Tuple[npt.NDArray[np.float32], Geometry]":
+        """uint8 (H, W, 3) BGR -> float32 (1, 3, h, w) or (1, h, w, 3), and where the picture lies in it."""
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise ShapeError("frame: expected uint8 (H, W, 3) BGR, got %s %s" % (image.dtype, image.shape))
+        geometry = self._prepare(image.shape[1], image.shape[0])
+        resized = _resize(image, geometry, self.spec.resize)
+        planes = self._planes()[:, geometry.top:geometry.top + geometry.resized_height,
+                                geometry.left:geometry.left + geometry.resized_width]
+        for c in range(3):
+            plane = planes[self._net_channel[c]]
+            np.multiply(resized[:, :, c], self._gain[c], out=plane)
+            plane += self._bias[c]
+        return self._buffer, geometry
+
+    def _prepare(self, width: int, height: int) -> Geometry:
+        """The geometry for this size of picture; the buffer is laid out and padded when the size changes."""
+        if self._geometry is None or self._size != (width, height):
+            geometry = plan(self.spec, width, height, self.resolution)
+            sides = (geometry.net_height, geometry.net_width)
+            shape = (1, 3) + sides if self.spec.layout == "NCHW" else (1,) + sides + (3,)
+            if self._buffer.shape != shape:
+                self._buffer = np.empty(shape, np.float32)
+            self._size, self._geometry = (width, height), geometry
+            planes = self._planes()
+            for c in range(3):
+                planes[self._net_channel[c]] = np.float32(self.spec.pad_value[c]) * self._gain[c] + self._bias[c]
+        return self._geometry
+
+    def _planes(self) -> "npt.NDArray[np.float32]":
+        """The buffer seen as (3, h, w), whatever its layout."""
+        return self._buffer[0] if self.spec.layout == "NCHW" else self._buffer[0].transpose(2, 0, 1)
+
+
+def _resize(image: "npt.NDArray[np.uint8]", geometry: Geometry, how: str) -> "npt.NDArray[np.uint8]":
+    size = (geometry.resized_width, geometry.resized_height)
+    if size == (image.shape[1], image.shape[0]):
+        return image
+    if how == "openpose":
+        factor = min((geometry.net_width - 1) / max(image.shape[1] - 1, 1),
+                     (geometry.net_height - 1) / max(image.shape[0] - 1, 1))
+        return scale_from_origin(image, factor, size)
+    cv2 = require("cv2")
+    shrinks = size[0] < image.shape[1] or size[1] < image.shape[0]
+    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return np.asarray(resized, np.uint8)

@@ -1,0 +1,237 @@
+"""ModelCard: all that must never be mis-paired with a network's weights, as JSON inside the ONNX file."""
+import json
+import math
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from wholebody.errors import CardError, SkeletonError
+from wholebody.skeletons import Skeleton, get_skeleton, skeleton_from_dict, skeleton_names, skeleton_to_dict
+
+METADATA_KEY = "wholebody.card"
+CARD_VERSION = 1
+
+# What each kind of head delivers: role -> may be left out.
+ROLES = {
+    "paf": {"heatmaps": False, "pafs": False},
+    "heatmap": {"heatmaps": False},
+    "integral": {"heatmaps": False},
+    "simcc": {"simcc_x": False, "simcc_y": False},
+    "regression": {"keypoints": False, "score": True},
+    "boxes": {"boxes": False, "boxes_2": True, "boxes_3": True},
+    "embedding": {"embedding": False},
+}
+LAYOUTS = ("NCHW", "NHWC")
+COLORS = ("bgr", "rgb")
+RESIZES = ("fit", "openpose", "stretch")
+PADDINGS = ("right-bottom", "centre")
+FORMATS = {"boxes": ("yolox", "rtmdet"), "regression": ("xy-unit", "xyz-pixels")}  # how numbers are coded
+
+
+class TensorRef(NamedTuple):
+    """One output of the network, or some of its channels."""
+
+    output: str
+    channels: Optional[Tuple[int, int]] = None  # half-open; None is all
+
+
+class Head(NamedTuple):
+    """One thing the network predicts."""
+
+    kind: str
+    outputs: Tuple[Tuple[str, TensorRef], ...]     # role -> tensor
+    keypoints: Optional[Tuple[int, int]] = None    # half-open range of the skeleton's keypoints; None is all
+    stride: int = 0                                # input pixels a cell of the maps; 0 where there are no maps
+    layout: str = "NCHW"                           # of the outputs
+    format: Optional[str] = None                   # one of FORMATS for boxes and regression
+
+    def output(self, role: str) -> TensorRef:
+        """The tensor that plays one role."""
+        return dict(self.outputs)[role]
+
+
+class InputSpec(NamedTuple):
+    """How a picture becomes the network's input: y = (x * scale - mean) / std, x from 0 to 255."""
+
+    name: str
+    layout: str = "NCHW"
+    color: str = "bgr"
+    scale: float = 1.0
+    mean: Tuple[float, float, float] = (0.0, 0.0, 0.0)  # in the network's own channel order
+    std: Tuple[float, float, float] = (1.0, 1.0, 1.0)
+    size: Optional[Tuple[int, int]] = None              # (height, width) of a fixed input
+    height: int = 368                                   # of a dynamic input, unless the user says otherwise
+    multiple: int = 8                                   # a dynamic input's sides are multiples of this
+    resize: str = "fit"
+    padding: str = "right-bottom"
+    pad_value: Tuple[float, float, float] = (0.0, 0.0, 0.0)  # BGR pixel, 0 to 255
+
+
+class ModelCard(NamedTuple):
+    """What a network is, eats and delivers."""
+
+    name: str
+    input: InputSpec
+    heads: Tuple[Head, ...]
+    skeleton: Optional[Skeleton] = None  # None for a detector
+    licence: str = "unknown"
+    source: str = ""                     # file the weights came from
+    weights_sha256: str = ""
+    decoding: Tuple[Tuple[str, float], ...] = ()  # thresholds that differ from the skeleton's
+    notes: str = ""
+
+    def head(self, kind: str) -> Head:
+        """The first head of one kind."""
+        for head in self.heads:
+            if head.kind == kind:
+                return head
+        raise CardError("%s has no %s head; it has: %s" % (self.name, kind, ", ".join(h.kind for h in self.heads)))
+
+
+def card_to_json(card: ModelCard) -> str:
+    """One JSON text, the same for the same card."""
+    skeleton = None  # type: Any
+    if card.skeleton is not None:
+        known = card.skeleton.name in skeleton_names() and get_skeleton(card.skeleton.name) == card.skeleton
+        skeleton = card.skeleton.name if known else skeleton_to_dict(card.skeleton)
+    data = {
+        "wholebody_card": CARD_VERSION, "name": card.name, "licence": card.licence, "source": card.source,
+        "weights_sha256": card.weights_sha256, "skeleton": skeleton, "decoding": dict(card.decoding),
+        "notes": card.notes, "input": dict(card.input._asdict()),
+        "heads": [dict(head._asdict(), outputs={role: dict(ref._asdict()) for role, ref in head.outputs})
+                  for head in card.heads],
+    }
+    return json.dumps(data, indent=2, sort_keys=True)
+
+
+def card_from_json(text: str, where: str = "card") -> ModelCard:
+    """The card of a JSON text; every field is checked and unknown ones are refused."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise CardError("%s: not valid JSON: %s" % (where, error))
+    fields = _Fields(data, where)
+    version = fields.take("wholebody_card", CARD_VERSION)
+    if version != CARD_VERSION:
+        raise CardError("%s: expected wholebody_card %d, got %r; update wholebody" % (where, CARD_VERSION, version))
+    card = ModelCard(
+        name=fields.text("name"), licence=fields.text("licence", "unknown"), source=fields.text("source", ""),
+        weights_sha256=fields.text("weights_sha256", ""), notes=fields.text("notes", ""),
+        skeleton=_skeleton(fields.take("skeleton", None), where),
+        decoding=tuple(sorted((k, float(v)) for k, v in fields.mapping("decoding", {}).items())),
+        input=_input(fields.mapping("input"), where + ": input"),
+        heads=tuple(_head(head, "%s: heads[%d]" % (where, i)) for i, head in enumerate(fields.array("heads"))))
+    fields.done()
+    if not card.heads:
+        raise CardError("%s: expected at least one head" % where)
+    return card
+
+
+class _Fields:
+    """Takes checked fields out of a JSON object; what is left at the end is unknown."""
+
+    def __init__(self, data: Any, where: str) -> None:
+        if not isinstance(data, dict):
+            raise CardError("%s: expected a JSON object, got %s" % (where, type(data).__name__))
+        self.left, self.where = dict(data), where
+
+    def take(self, name: str, *default: Any) -> Any:
+        if name not in self.left and not default:
+            raise CardError("%s: `%s` is missing" % (self.where, name))
+        return self.left.pop(name, *default)
+
+    def wanted(self, name: str, what: str, good: Callable[[Any], bool], *default: Any) -> Any:
+        value = self.take(name, *default)
+        if not good(value):
+            raise CardError("%s: `%s` is %s, got %s" % (self.where, name, what, json.dumps(value)[:60]))
+        return value
+
+    def text(self, name: str, *default: str) -> str:
+        return str(self.wanted(name, "a text", lambda v: isinstance(v, str), *default))
+
+    def choice(self, name: str, choices: Tuple[str, ...], *default: str) -> str:
+        return str(self.wanted(name, "one of " + ", ".join(choices), lambda v: v in choices, *default))
+
+    def number(self, name: str, default: float) -> float:
+        return float(self.wanted(name, "a number", _is_number, default))
+
+    def count(self, name: str, default: int, least: int = 1) -> int:
+        return int(self.wanted(name, "a whole number of at least %d" % least,
+                               lambda v: type(v) is int and v >= least, default))
+
+    def three(self, name: str, default: float) -> Tuple[float, float, float]:
+        value = self.wanted(name, "three numbers", lambda v: isinstance(v, list) and len(v) == 3
+                            and all(_is_number(x) for x in v), [default] * 3)
+        return float(value[0]), float(value[1]), float(value[2])
+
+    def range(self, name: str, what: str, good: Callable[[int, int], bool]) -> Optional[Tuple[int, int]]:
+        value = self.wanted(name, what, lambda v: v is None or (isinstance(v, list) and len(v) == 2
+                            and all(type(x) is int for x in v) and good(v[0], v[1])), None)
+        return None if value is None else (value[0], value[1])
+
+    def mapping(self, name: str, *default: Dict[str, Any]) -> Dict[str, Any]:
+        return dict(self.wanted(name, "an object", lambda v: isinstance(v, dict), *default))
+
+    def array(self, name: str) -> List[Any]:
+        return list(self.wanted(name, "a list", lambda v: isinstance(v, list)))
+
+    def done(self) -> None:
+        if self.left:
+            raise CardError("%s: unknown fields: %s" % (self.where, ", ".join(sorted(self.left))))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _skeleton(value: Any, where: str) -> Optional[Skeleton]:
+    try:
+        if value is None:
+            return None
+        return get_skeleton(value) if isinstance(value, str) else skeleton_from_dict(value, where + ": skeleton")
+    except SkeletonError as error:
+        raise CardError(str(error))
+
+
+def _input(data: Dict[str, Any], where: str) -> InputSpec:
+    fields = _Fields(data, where)
+    spec = InputSpec(
+        name=fields.text("name", ""), layout=fields.choice("layout", LAYOUTS, "NCHW"),
+        color=fields.choice("color", COLORS, "bgr"), scale=fields.number("scale", 1.0),
+        mean=fields.three("mean", 0.0), std=fields.three("std", 1.0),
+        size=fields.range("size", "[height, width] or null", lambda h, w: h > 0 and w > 0),
+        height=fields.count("height", 368), multiple=fields.count("multiple", 8),
+        resize=fields.choice("resize", RESIZES, "fit"), padding=fields.choice("padding", PADDINGS, "right-bottom"),
+        pad_value=fields.three("pad_value", 0.0))
+    fields.done()
+    if 0.0 in spec.std:
+        raise CardError("%s: `std` must not be 0" % where)
+    return spec
+
+
+def _head(data: Any, where: str) -> Head:
+    fields = _Fields(data, where)
+    kind = fields.choice("kind", tuple(ROLES))
+    outputs = fields.mapping("outputs")
+    unknown = set(outputs) - set(ROLES[kind])
+    missing = [role for role, optional in ROLES[kind].items() if not optional and role not in outputs]
+    if unknown or missing:
+        raise CardError("%s: a %s head has outputs %s; got %s"
+                        % (where, kind, ", ".join(ROLES[kind]), ", ".join(sorted(outputs)) or "none"))
+    head = Head(
+        kind=kind, outputs=tuple((role, _tensor(outputs[role], "%s: outputs.%s" % (where, role)))
+                                 for role in ROLES[kind] if role in outputs),
+        keypoints=fields.range("keypoints", "[first, end] or null", lambda a, b: 0 <= a < b),
+        stride=fields.count("stride", 0, least=0), layout=fields.choice("layout", LAYOUTS, "NCHW"),
+        format=fields.wanted("format", "one of %s" % ", ".join(FORMATS[kind]) if kind in FORMATS else "null",
+                             lambda v: v in FORMATS.get(kind, (None,)), None))
+    fields.done()
+    if kind == "paf" and head.stride < 1:
+        raise CardError("%s: a paf head needs its `stride`" % where)
+    return head
+
+
+def _tensor(data: Any, where: str) -> TensorRef:
+    fields = _Fields(data, where)
+    ref = TensorRef(fields.text("output", ""),
+                    fields.range("channels", "[first, end] or null", lambda a, b: 0 <= a < b))
+    fields.done()
+    return ref

@@ -1,0 +1,102 @@
+"""What every command shares: its parser, -v and -q, one line for an error, and the exit codes."""
+import argparse
+import difflib
+import logging
+import re
+import sys
+import traceback
+from typing import Any, Callable, List, NoReturn, Optional
+
+from wholebody import __version__
+from wholebody.errors import WholebodyError
+
+OK, RUN_ERROR, USAGE, REFUSED, INTERRUPTED = 0, 1, 2, 3, 130
+_EXITS = "exit codes: 0 ok, 1 run error, 2 usage, 3 a gate or comparison said no, 130 Ctrl-C"
+
+
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the default of a flag that has one to show."""
+
+    def _get_help_string(self, action: argparse.Action) -> Optional[str]:
+        silent = action.default in (None, "", False, argparse.SUPPRESS) or action.default == []
+        return action.help if silent else super()._get_help_string(action)
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that answers a misspelt flag or command with the nearest one."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(epilog=_EXITS, formatter_class=_Formatter, allow_abbrev=False, **settings)
+        self.add_argument("--version", action="version", version="wholebody " + __version__)
+        # SUPPRESS: a subcommand's own default must not undo what stood before the subcommand.
+        self.add_argument("-v", "--verbose", action="store_true", default=argparse.SUPPRESS,
+                          help="say more, and show where an error came from")
+        self.add_argument("-q", "--quiet", action="store_true", default=argparse.SUPPRESS,
+                          help="say nothing but errors")
+
+    def commands(self) -> "argparse._SubParsersAction[Parser]":
+        """Where subcommands are added; one of them is required."""
+        added = self.add_subparsers(dest="command", metavar="COMMAND")
+        added.required = True  # an argument of add_subparsers only since Python 3.7
+        return added
+
+    def parse_args(self, args: Optional[List[str]] = None,  # type: ignore[override]
+                   namespace: Optional[argparse.Namespace] = None) -> argparse.Namespace:
+        known, extra = self.parse_known_args(_join_resolutions(sys.argv[1:] if args is None else args), namespace)
+        if extra:
+            parser = getattr(known, "parser", self)
+            parser.error("unknown argument %s%s" % (extra[0], parser.nearest(extra[0].split("=")[0])))
+        return known
+
+    def nearest(self, word: str) -> str:
+        """; did you mean ...?"""
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        close = difflib.get_close_matches(word, flags, 1)
+        return "; did you mean %s?" % close[0] if close else "; see %s -h" % self.prog
+
+    def error(self, message: str) -> NoReturn:
+        """One line, exit 2."""
+        sys.stderr.write("%s: error: %s\n" % (self.prog, message))
+        sys.exit(USAGE)
+
+
+def _join_resolutions(args: List[str]) -> List[str]:
+    """argparse takes -1x368 for a flag; joined to the flag before it, it is a value."""
+    joined = []  # type: List[str]
+    for arg in args:
+        if re.match(r"-1x-?\d+$", arg) and joined and joined[-1].startswith("--"):
+            joined[-1] += "=" + arg
+        else:
+            joined.append(arg)
+    return joined
+
+
+def run_command(parser: Parser, action: Callable[[argparse.Namespace], int], argv: Optional[List[str]] = None) -> int:
+    """Parses, runs and returns the exit code; an error is one line on stderr."""
+    args = parser.parse_args(argv)
+    args.verbose, args.quiet = getattr(args, "verbose", False), getattr(args, "quiet", False)
+    level = logging.DEBUG if args.verbose else logging.ERROR if args.quiet else logging.INFO
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(parser.prog + ": %(message)s"))
+    logger = logging.getLogger("wholebody")
+    logger.handlers[:] = [handler]
+    logger.propagate = False
+    logger.setLevel(level)
+    try:
+        return action(args)
+    except KeyboardInterrupt:
+        return _say(parser, "interrupted", INTERRUPTED, args.verbose)
+    except BrokenPipeError:  # the reader of our output has gone: nobody to tell
+        sys.stderr.close()
+        return RUN_ERROR
+    except (WholebodyError, OSError) as error:
+        return _say(parser, "error: %s" % error, RUN_ERROR, args.verbose)
+    except MemoryError:
+        return _say(parser, "error: out of memory; try a smaller --net-resolution", RUN_ERROR, args.verbose)
+
+
+def _say(parser: Parser, message: str, code: int, verbose: bool) -> int:
+    if verbose:
+        traceback.print_exc()
+    sys.stderr.write("%s: %s\n" % (parser.prog, message))
+    return code

@@ -1,0 +1,38 @@
+"""Progress of long work on stderr: one line rewritten on a terminal, one line now and then in a log."""
+import sys
+import time
+from typing import Optional
+
+_TERMINAL_SECONDS, _LOG_SECONDS = 0.2, 10.0
+
+
+class Progress:
+    """Says how far a run is, how fast and how long still."""
+
+    def __init__(self, total: Optional[int], quiet: bool = False) -> None:
+        self._total, self._quiet = total, quiet
+        self._terminal = sys.stderr.isatty()
+        self._every = _TERMINAL_SECONDS if self._terminal else _LOG_SECONDS
+        self._started = self._said = time.monotonic()
+        self._shown = False
+
+    def __call__(self, frames: int, people: int) -> None:
+        """After each frame."""
+        now = time.monotonic()
+        if self._quiet or now - self._said < self._every:
+            return
+        self._said = now
+        rate = frames / max(now - self._started, 1e-9)
+        of_total, left = "", ""
+        if self._total:
+            of_total = "/%d" % self._total
+            left = ", %.0f s left" % (max(self._total - frames, 0) / max(rate, 1e-9))
+        line = "%d%s frames, %d people, %.1f frames/s%s" % (frames, of_total, people, rate, left)
+        sys.stderr.write("\r\033[K" + line if self._terminal else line + "\n")
+        sys.stderr.flush()
+        self._shown = True
+
+    def done(self) -> None:
+        """Leaves the terminal on a fresh line."""
+        if self._shown and self._terminal:
+            sys.stderr.write("\r\033[K")

@@ -1,0 +1,147 @@
+"""wb-run: finds people in a picture, a folder of pictures or a video."""
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, List, Optional
+
+from wholebody.cli.frame import OK, RUN_ERROR, Parser, run_command
+
+if TYPE_CHECKING:
+    from wholebody.runtime.pipeline import Summary
+    from wholebody.runtime.sinks import Sink
+    from wholebody.runtime.sources import Source
+
+STDOUT = "-"
+SCALES = ("input", "net", "output", "unit", "centred")
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    """Entry point of wb-run."""
+    return run_command(_parser(), _run, argv)
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="wb-run", description="Find people in a picture, a folder of pictures or a video.")
+    model = parser.add_argument_group("network")
+    model.add_argument("--engine", metavar="MODEL", required=True, help="a model with a card (see wb-export card)")
+    model.add_argument("--net-resolution", metavar="WxH", default="",
+                       help="size of the network's input, such as 656x368; -1 follows the picture: -1x368")
+    model.add_argument("--threads", type=_count, default=0, metavar="N", help="CPU threads; 0 takes every core")
+    source = parser.add_argument_group("input")
+    source.add_argument("--source", metavar="PATH", required=True, help="a picture, a folder or a video file")
+    people = parser.add_argument_group("people")
+    people.add_argument("--number-people-max", type=_people, default=-1, metavar="N",
+                        help="keep the N best people; -1 keeps all")
+    people.add_argument("--maximize-positives", action="store_true",
+                        help="lower the thresholds: more people, more mistakes")
+    people.add_argument("--decoder", choices=("auto", "native", "numpy"), default="auto",
+                        help="what assembles people from the network's maps")
+    _add_outputs(parser.add_argument_group("output"))
+    return parser
+
+
+def _add_outputs(output: "argparse._ArgumentGroup") -> None:
+    output.add_argument("--overlay", metavar="DIR", help="pictures with the people drawn in")
+    output.add_argument("--video", metavar="FILE.mp4", help="an H.264 video with the people drawn in")
+    output.add_argument("--json", metavar="DIR", nargs="?", const=STDOUT, action="append", default=[],
+                        help="OpenPose JSON 1.3, one file a frame; without DIR: the summary of the run on stdout")
+    output.add_argument("--coco", metavar="FILE.json", help="COCO keypoint results")
+    output.add_argument("--keypoint-scale", type=_scale, default="input", metavar="SCALE",
+                        help="coordinates in OpenPose JSON: input (0), net (1), output (2), unit (3) or centred (4)")
+    output.add_argument("--part-candidates", action="store_true",
+                        help="add every peak before assembly to OpenPose JSON")
+    output.add_argument("--write-heatmaps", metavar="DIR", help="the network's maps, one file a frame")
+    output.add_argument("--heatmaps-add", metavar="WHICH", type=_which, default="parts,background,pafs",
+                        help="of parts, background, pafs: what --write-heatmaps writes")
+    output.add_argument("--heatmaps-format", choices=("png", "jpg", "float"), default="png",
+                        help="of --write-heatmaps")
+    output.add_argument("--heatmaps-scale", type=int, choices=(0, 1, 2, 3), default=2,
+                        help="0: [-1, 1], 1: [0, 1], 2: 0 to 255, 3: as they are")
+    output.add_argument("--overwrite", action="store_true", help="replace files that exist")
+
+
+def _run(args: argparse.Namespace) -> int:
+    from wholebody.cli.progress import Progress
+    from wholebody.runtime.estimator import open_estimator
+    from wholebody.runtime.pipeline import PipelineOptions, run_pipeline
+    from wholebody.runtime.sources import open_source
+    with open_source(args.source) as source:
+        with open_estimator(args.engine, net_resolution=args.net_resolution, threads=args.threads,
+                            number_people_max=args.number_people_max, decoder=args.decoder,
+                            maximize_positives=args.maximize_positives) as estimate:
+            sinks = _sinks(args, source)
+            progress = Progress(source.length, args.quiet)
+            try:
+                summary = run_pipeline(source, estimate, sinks,
+                                       PipelineOptions(args.keypoint_scale, args.part_candidates), progress)
+            finally:
+                progress.done()
+    _report(args, summary, wrote_something=bool(sinks))
+    return RUN_ERROR if summary.problems else OK
+
+
+def _sinks(args: argparse.Namespace, source: "Source") -> "List[Sink]":
+    from wholebody.runtime import sinks as available
+    sinks = []  # type: List[Sink]
+    names, overwrite = source.frame_names, args.overwrite
+    for folder in args.json:
+        if folder != STDOUT:
+            sinks.append(available.OpenPoseJson(folder, overwrite, names))
+    if args.coco:
+        sinks.append(available.CocoJson(args.coco, overwrite, names))
+    if args.overlay:
+        sinks.append(available.OverlayPictures(args.overlay, overwrite, names))
+    if args.video:
+        sinks.append(available.OverlayVideo(args.video, source.fps or 30.0, overwrite))
+    if args.write_heatmaps:
+        sinks.append(available.HeatmapFiles(args.write_heatmaps, args.heatmaps_add, args.heatmaps_format,
+                                            args.heatmaps_scale, overwrite, names))
+    return sinks
+
+
+def _report(args: argparse.Namespace, summary: "Summary", wrote_something: bool) -> None:
+    if STDOUT in args.json:
+        print(json.dumps(dict(summary.to_dict(), engine=args.engine, source=args.source), indent=2, sort_keys=True))
+        return
+    if args.quiet:
+        return
+    stages = ", ".join("%s %.1f" % (stage, spread["p50"]) for stage, spread in summary.stage_ms.items())
+    print("%d frame%s, %d people in %d of them, %.1f frames/s; median ms: %s"
+          % (summary.frames, "" if summary.frames == 1 else "s", summary.people, summary.frames_with_people,
+             summary.frames / max(summary.seconds, 1e-9), stages))
+    if summary.problems:
+        print("%d could not be read: see above" % len(summary.problems))
+    if not wrote_something:
+        print("Nothing was written: add --overlay DIR, --json DIR, --coco FILE or --video FILE")
+
+
+def _count(text: str) -> int:
+    value = int(text) if text.isdigit() else -1
+    if value < 0:
+        raise argparse.ArgumentTypeError("expected a whole number, got %r" % text)
+    return value
+
+
+def _people(text: str) -> int:
+    if text != "-1" and (not text.isdigit() or int(text) < 1):
+        raise argparse.ArgumentTypeError("expected -1 (all) or a number of people, got %r" % text)
+    return int(text)
+
+
+def _scale(text: str) -> str:
+    if text.isdigit() and int(text) < len(SCALES):
+        return SCALES[int(text)]
+    if text not in SCALES:
+        raise argparse.ArgumentTypeError("expected 0 to 4 or one of %s, got %r" % (", ".join(SCALES), text))
+    return text
+
+
+def _which(text: str) -> str:
+    unknown = set(text.split(",")) - {"parts", "background", "pafs"}
+    if unknown:
+        raise argparse.ArgumentTypeError("expected some of parts,background,pafs, got %r" % text)
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())
