@@ -1,0 +1,42 @@
+"""The NumPy twin: the reference in plain arrays, for machines without a compiler and for tests."""
+from typing import TYPE_CHECKING, List
+
+import numpy as np
+
+from wholebody.poses import Poses
+from wholebody.runtime.paf.assembly import assemble
+from wholebody.runtime.paf.backend import Backend
+from wholebody.runtime.paf.filters import best_people, gather, keep_people, pose_scores
+from wholebody.runtime.paf.options import PafOptions
+from wholebody.runtime.paf.peaks import find_peaks
+from wholebody.runtime.paf.scoring import connect, finite
+from wholebody.runtime.paf.upsample import bicubic_taps, upsample
+from wholebody.skeletons import Skeleton
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+class NumpyBackend(Backend):
+    """Decodes one map at a time, so that BODY_135 needs no more memory than one upsampled limb."""
+
+    def __init__(self, skeleton: Skeleton, stride: int, options: PafOptions) -> None:
+        self._skeleton, self._options = skeleton, options
+        self._taps = bicubic_taps(stride, options.kernel)
+
+    def candidates(self, heatmaps: "npt.NDArray[np.float32]") -> "List[npt.NDArray[np.float32]]":
+        """Peaks (n, 3) of every keypoint."""
+        channels = (finite(heatmaps[k]) for k in range(len(self._skeleton.keypoints)))
+        return [find_peaks(upsample(channel, self._taps), self._options) for channel in channels]
+
+    def decode(self, heatmaps: "npt.NDArray[np.float32]", pafs: "npt.NDArray[np.float32]") -> Poses:
+        """Peaks, connections, people, filters."""
+        skeleton, options = self._skeleton, self._options
+        peaks = self.candidates(heatmaps)
+        connections = connect(peaks, pafs, skeleton.paf_pairs, skeleton.paf_channels, self._taps, options)
+        people = assemble(connections, peaks, skeleton.paf_pairs)
+        people = keep_people(people, peaks, skeleton, options)
+        keypoints, scores = gather(people, peaks)
+        person_scores = pose_scores(people.scores, skeleton)
+        best = best_people(keypoints, scores, person_scores, options.number_people_max)
+        return Poses(keypoints[best], scores[best], person_scores[best], skeleton)

@@ -1,0 +1,82 @@
+"""Bicubic upsampling of network maps by a whole stride, in one fixed float32 order of operations.
+
+Output pixel x reads the source coordinate (x + 0.5) / stride - 0.5, so all pixels of one phase (x mod stride)
+share their four weights. Columns first, then rows, taps added from left to right: the order cv::resize and
+runtime/native/paf_upsample.cpp use, so that all agree to the last bits.
+"""
+import math
+from typing import TYPE_CHECKING, NamedTuple, Tuple
+
+import numpy as np
+
+from wholebody.runtime.paf.options import KERNELS
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+PAD = 2  # cells that the four taps reach beyond the map
+
+
+class Taps(NamedTuple):
+    """The four taps of each phase."""
+
+    stride: int
+    first: Tuple[int, ...]              # per phase: the first cell read, relative to the phase's own cell, plus PAD
+    weights: "npt.NDArray[np.float32]"  # (stride, 4)
+
+
+def bicubic_taps(stride: int, kernel: str) -> Taps:
+    """Weights for upsampling by `stride`.
+
+    >>> bicubic_taps(2, "catmull-rom").weights.tolist()[0]
+    [-0.0234375, 0.2265625, 0.8671875, -0.0703125]
+    """
+    a, first, weights = KERNELS[kernel], [], []
+    for phase in range(stride):
+        source = (phase + 0.5) / stride - 0.5
+        base = math.floor(source)
+        t = source - base
+        w0 = ((a * (t + 1) - 5 * a) * (t + 1) + 8 * a) * (t + 1) - 4 * a
+        w1 = ((a + 2) * t - (a + 3)) * t * t + 1
+        w2 = ((a + 2) * (1 - t) - (a + 3)) * (1 - t) * (1 - t) + 1
+        first.append(int(base) - 1 + PAD)
+        weights.append((w0, w1, w2, 1 - w0 - w1 - w2))
+    return Taps(stride, tuple(first), np.array(weights, np.float32))
+
+
+def upsample(channel: "npt.NDArray[np.float32]", taps: Taps) -> "npt.NDArray[np.float32]":
+    """A map (h, w) at full size (h * stride, w * stride); the border is clamped."""
+    (height, width), stride = channel.shape, taps.stride
+    if not channel.size:
+        return np.zeros((height * stride, width * stride), np.float32)
+    padded = np.pad(channel, PAD, mode="edge")
+    wide = np.empty((height + 2 * PAD, width, stride), np.float32)
+    for phase, first in enumerate(taps.first):
+        w = taps.weights[phase]
+        a, b, c, d = (padded[:, first + i:first + i + width] for i in range(4))
+        wide[:, :, phase] = a * w[0] + b * w[1] + c * w[2] + d * w[3]
+    rows = wide.reshape(height + 2 * PAD, width * stride)
+    full = np.empty((height, stride, width * stride), np.float32)
+    for phase, first in enumerate(taps.first):
+        w = taps.weights[phase]
+        a, b, c, d = (rows[first + i:first + i + height] for i in range(4))
+        full[:, phase] = a * w[0] + b * w[1] + c * w[2] + d * w[3]
+    return full.reshape(height * stride, width * stride)
+
+
+def sample(channel: "npt.NDArray[np.float32]", taps: Taps, xs: "npt.NDArray[np.int64]",
+           ys: "npt.NDArray[np.int64]") -> "npt.NDArray[np.float32]":
+    """`upsample(channel, taps)[ys, xs]` without the pixels in between; the same bits."""
+    padded = np.pad(channel, PAD, mode="edge")
+    first = np.array(taps.first)
+    left = xs // taps.stride + first[xs % taps.stride]
+    top = ys // taps.stride + first[ys % taps.stride]
+    wx, wy = taps.weights[xs % taps.stride], taps.weights[ys % taps.stride]
+
+    def row(i: int) -> "npt.NDArray[np.float32]":
+        a, b, c, d = (padded[top + i, left + k] for k in range(4))
+        line: "npt.NDArray[np.float32]" = a * wx[..., 0] + b * wx[..., 1] + c * wx[..., 2] + d * wx[..., 3]
+        return line
+    values: "npt.NDArray[np.float32]"
+    values = row(0) * wy[..., 0] + row(1) * wy[..., 1] + row(2) * wy[..., 2] + row(3) * wy[..., 3]
+    return values

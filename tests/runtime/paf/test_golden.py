@@ -1,0 +1,68 @@
+"""Both backends find what OpenPose finds: the golden cases of ../shared, where that folder exists."""
+import functools
+import importlib.util
+import pathlib
+
+import numpy as np
+import pytest
+
+from wholebody.runtime.paf import PafDecoder
+from wholebody.skeletons import get_skeleton
+
+GOLDEN = pathlib.Path(__file__).resolve().parents[3].parent / "shared" / "golden"
+MISSING = [pytest.param("", marks=pytest.mark.skip(reason="no golden cases in %s" % GOLDEN))]
+NAMES = {"COCO": "COCO_18"}
+
+
+def files(name):
+    return np.load(str(GOLDEN / name)).files if (GOLDEN / name).is_file() else []
+
+
+SCENES = sorted(files("reference.npz")) or MISSING
+PHOTOGRAPHS = sorted(name[:-len("_people")] for name in files("real_maps.npz") if name.endswith("_people")) or MISSING
+
+
+@functools.lru_cache(maxsize=1)
+def scenes():
+    spec = importlib.util.spec_from_file_location("golden_scenes", str(GOLDEN / "scenes.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@functools.lru_cache(maxsize=1)
+def rendered(case):
+    return scenes().load_case(case)
+
+
+def reproduced(poses, people):
+    """Share of the expected keypoints (N, K, 3) found within 0.1 px, people paired by best match."""
+    expected = people[..., 2] > 0
+    close = np.abs(poses.keypoints[:, None] - people[None, :, :, :2]).max(axis=3) <= 0.1
+    hits = (close & (poses.scores > 0)[:, None] & expected[None]).sum(axis=2)
+    total = 0
+    while hits.size and hits.max() > 0:
+        i, k = np.unravel_index(np.argmax(hits), hits.shape)
+        total += hits[i, k]
+        hits[i, :], hits[:, k] = 0, 0
+    return total / max(1, expected.sum())
+
+
+@pytest.mark.parametrize("case", SCENES)
+def test_every_backend_finds_the_people_of_a_golden_scene(case, backend):
+    maps, people = rendered(case), np.load(str(GOLDEN / "reference.npz"))[case]
+    name = case.rsplit("_", 3)[0]
+    poses = PafDecoder(get_skeleton(NAMES.get(name, name)), backend=backend)(maps.heatmaps, maps.pafs)
+    crowded = int(case.rsplit("_", 2)[1][1:]) > 20
+    assert len(poses) == len(people)
+    assert reproduced(poses, people) >= (0.98 if backend == "native" and crowded else 0.999)
+
+
+@pytest.mark.parametrize("photograph", PHOTOGRAPHS)
+def test_every_backend_finds_the_people_of_a_photograph(photograph, backend):
+    maps = np.load(str(GOLDEN / "real_maps.npz"))
+    people = maps[photograph + "_people"]
+    decode = PafDecoder(get_skeleton("COCO_18"), backend=backend)
+    poses = decode(maps[photograph + "_heatmaps"], maps[photograph + "_pafs"])
+    assert len(poses) == len(people)
+    assert reproduced(poses, people) >= (0.995 if backend == "native" else 0.999)

@@ -1,0 +1,82 @@
+"""Keypoint candidates, on maps drawn pixel by pixel (stride 1 upsamples to the same)."""
+import numpy as np
+import pytest
+
+from wholebody.runtime.paf.upsample import bicubic_taps, sample, upsample
+
+WIDTH, HEIGHT = 40, 30
+
+
+def candidates(decoder, skeleton_of, backend, pixels, size=(HEIGHT, WIDTH), **options):
+    """Peaks of the first keypoint of a map with these {(x, y): value}."""
+    skeleton = skeleton_of("STICK")
+    heat = np.zeros((skeleton.heatmap_channels,) + size, np.float32)
+    for (x, y), value in pixels.items():
+        heat[0, y, x] = value
+    return decoder(skeleton, backend, **options).candidates(heat)[0]
+
+
+@pytest.mark.parametrize(("x", "y", "ring", "cuda"), [
+    (20, 15, 1, 1), (2, 2, 1, 1), (1, 1, 1, 1), (38, 28, 1, 1), (1, 15, 1, 1), (20, 28, 1, 1),
+    (1, 0, 1, 0), (0, 1, 1, 0), (38, 0, 1, 0), (39, 28, 1, 0), (0, 28, 1, 0), (1, 29, 1, 0),
+    (0, 0, 0, 0), (39, 29, 0, 0), (20, 0, 0, 0), (0, 15, 0, 0), (39, 15, 0, 0), (20, 29, 0, 0),
+])
+def test_a_pixel_counts_where_the_border_rule_lets_it(x, y, ring, cuda, decoder, skeleton_of, backend):
+    for border, expected in (("ring", ring), ("cuda", cuda)):
+        assert len(candidates(decoder, skeleton_of, backend, {(x, y): .5}, border=border)) == expected
+
+
+@pytest.mark.parametrize(("pixels", "ring", "cuda"), [
+    ({(10, 10): .5, (11, 10): .5}, 0, 0), ({(1, 10): .5, (1, 11): .5}, 2, 0), ({(10, 1): .5, (11, 1): .5}, 2, 0),
+    ({(1, 10): .5, (2, 10): .5}, 1, 0), ({(0, 1): .5, (1, 0): .5}, 2, 0), ({(10, 10): .5, (12, 10): .5}, 2, 2),
+], ids=["inside", "left ring", "top ring", "ring and inside", "corner", "not neighbours"])
+def test_ties_count_on_the_ring_only(pixels, ring, cuda, decoder, skeleton_of, backend):
+    for border, expected in (("ring", ring), ("cuda", cuda)):
+        assert len(candidates(decoder, skeleton_of, backend, pixels, border=border)) == expected
+
+
+def test_a_peak_is_above_the_threshold_not_at_it(decoder, skeleton_of, backend):
+    at = np.float32(0.3)
+    pixels = {(10, 10): at, (20, 10): np.nextafter(at, np.float32(1))}
+    found = candidates(decoder, skeleton_of, backend, pixels, nms_threshold=0.3)
+    np.testing.assert_array_equal(found[:, 0], [20.5])
+
+
+def test_only_the_first_127_peaks_in_scan_order_are_taken(decoder, skeleton_of, backend):
+    pixels = {(x, y): .5 for x in range(3, 38, 2) for y in range(3, 28, 2)}
+    assert len(pixels) > 200
+    first = sorted(pixels, key=lambda xy: (xy[1], xy[0]))
+    for options, count in (({}, 127), ({"max_peaks": 5}, 5), ({"max_peaks": 1000}, len(pixels))):
+        found = candidates(decoder, skeleton_of, backend, pixels, **options)
+        assert len(found) == count
+        np.testing.assert_allclose(found[:5, 1], [y + .5 for _, y in first[:5]], atol=1.5)
+        assert found[:5, 0].tolist() == sorted(found[:5, 0].tolist())
+
+
+def test_a_peak_is_the_centroid_of_positive_values_plus_half_and_its_score_is_the_pixel(decoder, skeleton_of, backend):
+    pixels = {(10, 10): .6, (12, 10): .2, (10, 13): .2, (9, 9): -.5, (14, 10): .04}  # the last is 4 pixels away
+    found = candidates(decoder, skeleton_of, backend, pixels)
+    np.testing.assert_allclose(found[0], [10 + .4 / 1 + .5, 10 + .6 / 1 + .5, .6], rtol=1e-6)
+
+
+def test_the_centroid_stops_at_the_edge_of_the_map(decoder, skeleton_of, backend):
+    found = candidates(decoder, skeleton_of, backend, {(1, 1): .6, (4, 0): .2})
+    np.testing.assert_allclose(found[0], [(.6 + .8) / .8 + .5, .6 / .8 + .5, .6], rtol=1e-6)
+
+
+@pytest.mark.parametrize("kernel", ["opencv", "catmull-rom"])
+@pytest.mark.parametrize("stride", [1, 2, 3, 8])
+def test_sampling_some_pixels_gives_the_bits_of_upsampling_all(stride, kernel):
+    channel = np.random.default_rng(4).normal(size=(5, 7)).astype(np.float32)
+    taps = bicubic_taps(stride, kernel)
+    full = upsample(channel, taps)
+    ys, xs = np.mgrid[:5 * stride, :7 * stride]
+    np.testing.assert_array_equal(sample(channel, taps, xs, ys), full)
+    np.testing.assert_allclose(taps.weights.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_upsampling_agrees_with_opencv():
+    cv2 = pytest.importorskip("cv2", reason="opencv is not installed")
+    channel = np.random.default_rng(4).normal(size=(9, 12)).astype(np.float32)
+    expected = cv2.resize(channel, (96, 72), interpolation=cv2.INTER_CUBIC)
+    np.testing.assert_allclose(upsample(channel, bicubic_taps(8, "opencv")), expected, atol=2e-6)
