@@ -1,5 +1,5 @@
 """Does a card fit a network? Checked on the shapes it declares when it is opened."""
-from typing import Sequence
+from typing import Sequence, Tuple
 
 from wholebody.card import ModelCard
 from wholebody.engines.engine import Dim, TensorInfo
@@ -15,8 +15,8 @@ def check_fit(card: ModelCard, inputs: Sequence[TensorInfo], outputs: Sequence[T
     assert found is not None
     if found.dtype != "float32":
         _refuse(where, "the card makes a float32 input", inputs)
-    sides = ("?", "?") if spec.size is None else spec.size
-    expected = (1, 3) + sides if spec.layout == "NCHW" else (1,) + sides + (3,)
+    sides: Tuple[Dim, ...] = ("?", "?") if spec.size is None else spec.size
+    expected: Tuple[Dim, ...] = (1, 3) + sides if spec.layout == "NCHW" else (1,) + sides + (3,)
     if len(found.shape) != 4 or not all(_may_be(dim, want) for dim, want in zip(found.shape, expected)):
         _refuse(where, "the card makes an input of [%s]" % ", ".join(str(d) for d in expected), inputs)
     if spec.size is None and any(isinstance(dim, int) for dim in _sides(found, spec.layout)):

@@ -43,7 +43,9 @@ def read_bytes(path: Union[str, pathlib.Path]) -> bytes:
 
 def parse_onnx(data: bytes, where: str) -> OnnxFile:
     """Inputs, outputs and metadata of the model in `data`; `where` names it in errors."""
-    ir_version, opset, graphs, metadata = 0, 0, [], {}  # type: int, int, List[memoryview], Dict[str, str]
+    ir_version, opset = 0, 0
+    graphs: List[memoryview] = []
+    metadata: Dict[str, str] = {}
     try:
         for field in fields(memoryview(data)):
             if field.number == _MODEL_IR and isinstance(field.value, int):
@@ -67,7 +69,8 @@ def parse_onnx(data: bytes, where: str) -> OnnxFile:
 
 def with_card(data: bytes, card: ModelCard) -> bytes:
     """The same model with this card in its metadata; an earlier card is replaced."""
-    message, pieces, at = memoryview(data), [], 0  # type: memoryview, List[bytes], int
+    message, at = memoryview(data), 0
+    pieces: List[bytes] = []
     for field in fields(message):
         is_card = (field.number == _MODEL_METADATA and isinstance(field.value, memoryview)
                    and text(field.value, 1) == METADATA_KEY)
@@ -112,7 +115,8 @@ def _parse_graph(graph: memoryview) -> Tuple[Tuple[TensorInfo, ...], Tuple[Tenso
 
 
 def _tensor_info(value_info: memoryview) -> TensorInfo:
-    dtype, shape = "float32", []  # type: str, List[Dim]
+    dtype = "float32"
+    shape: List[Dim] = []
     for type_proto in nested(value_info, 2):
         for tensor_type in nested(type_proto, 1):
             for field in fields(tensor_type):

@@ -24,9 +24,9 @@ class OnnxRuntimeEngine(Engine):
         data = read_bytes(path)
         model = parse_onnx(data, path)
         self.path = path
-        self.card = card_of(model, path) if METADATA_KEY in model.metadata else None  # type: Optional[ModelCard]
+        self.card: Optional[ModelCard] = card_of(model, path) if METADATA_KEY in model.metadata else None
         # A path, not bytes, when weights lie beside the file: they are found relative to it.
-        self._session = _session(path if model.external_data else data, path, threads)  # type: Any
+        self._session: Any = _session(path if model.external_data else data, path, threads)
         self.inputs = _infos(self._session.get_inputs())
         self.outputs = _infos(self._session.get_outputs())
         self._output_names = [info.name for info in self.outputs]

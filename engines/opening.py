@@ -7,7 +7,7 @@ from wholebody.engines.engine import Engine
 from wholebody.engines.onnxruntime_engine import OnnxRuntimeEngine
 from wholebody.errors import ModelError
 
-BACKENDS = {".onnx": OnnxRuntimeEngine}  # type: Dict[str, Callable[..., Engine]]
+BACKENDS: Dict[str, Callable[..., Engine]] = {".onnx": OnnxRuntimeEngine}
 
 
 def open_engine(path: str, threads: int = 0) -> Engine:

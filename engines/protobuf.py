@@ -20,6 +20,7 @@ class Field(NamedTuple):
 def fields(message: memoryview) -> Iterator[Field]:
     """The fields of one message in file order; nested messages stay bytes."""
     at, size = 0, len(message)
+    value: Union[int, memoryview] = 0
     while at < size:
         start = at
         tag, at = _varint(message, at)
@@ -27,7 +28,7 @@ def fields(message: memoryview) -> Iterator[Field]:
         if number == 0:
             raise WireError("field number 0 at byte %d" % start)
         if wire == VARINT:
-            value, at = _varint(message, at)  # type: Tuple[Union[int, memoryview], int]
+            value, at = _varint(message, at)
         elif wire in (FIXED64, FIXED32):
             length = 8 if wire == FIXED64 else 4
             value, at = _slice(message, at, length)

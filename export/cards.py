@@ -16,7 +16,7 @@ _PROBE_SIZE = (128, 192)  # height, width for networks of any size; unequal so t
 
 
 def give_card(model: str, preset: str, output: str, overwrite: bool = False) -> ModelCard:
-    """Writes `output`: the model with the preset's card, fitted to its names and sizes and proved on a blank picture."""
+    """Writes `output`: the model with the preset's card, fitted to its names and proved on a blank picture."""
     data = read_bytes(model)
     outside = parse_onnx(data, model)
     if outside.external_data and pathlib.Path(output).resolve().parent != pathlib.Path(model).resolve().parent:

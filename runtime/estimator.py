@@ -46,12 +46,12 @@ class Estimator:
         self.skeleton = self._head.skeleton
         resolution = Resolution.parse(options.net_resolution) if options.net_resolution else Resolution()
         self._preprocess = Preprocessor(self.card.input, resolution)
-        chosen = dict(self.card.decoding)  # type: Dict[str, Any]
+        chosen: Dict[str, Any] = dict(self.card.decoding)
         chosen.update(number_people_max=options.number_people_max, maximize_positives=options.maximize_positives)
         self._decode = PafDecoder(self.skeleton, stride=self._head.head.stride, backend=options.decoder,
                                   options=PafOptions.for_skeleton(self.skeleton, **chosen))
-        self._geometry = None  # type: Optional[Geometry]
-        self._maps = None      # type: Optional[PafMaps]
+        self._geometry: Optional[Geometry] = None
+        self._maps: Optional[PafMaps] = None
 
     def __call__(self, image: "npt.NDArray[np.uint8]") -> Poses:
         """uint8 (H, W, 3) BGR -> who is in it, in its pixels."""

@@ -52,7 +52,8 @@ class Geometry(NamedTuple):
 
     def to_frame(self, points: "npt.NDArray[np.float32]") -> "npt.NDArray[np.float32]":
         """(..., 2) net pixels -> frame pixels."""
-        return (points * np.float32(self.scale) + np.float32(self.offset)).astype(np.float32)
+        moved = points * np.asarray(self.scale, np.float32) + np.asarray(self.offset, np.float32)
+        return np.asarray(moved, np.float32)
 
 
 def plan(spec: InputSpec, width: int, height: int, resolution: Resolution = Resolution()) -> Geometry:

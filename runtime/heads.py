@@ -1,9 +1,9 @@
 """Network outputs to the maps that the card says they are, checked once for each shape."""
-from typing import TYPE_CHECKING, Dict, NamedTuple, Tuple
+from typing import TYPE_CHECKING, Dict, NamedTuple, Set, Tuple
 
 import numpy as np
 
-from wholebody.card import Head, ModelCard, TensorRef
+from wholebody.card import Head, ModelCard
 from wholebody.errors import CardError
 from wholebody.skeletons import Skeleton
 
@@ -25,9 +25,9 @@ class PafHead:
         if card.skeleton is None:
             raise CardError("%s: a paf head needs a skeleton in the card" % card.name)
         self.card = card
-        self.skeleton = card.skeleton  # type: Skeleton
-        self.head = card.head("paf")   # type: Head
-        self._checked = set()          # type: set[Tuple[Tuple[int, ...], Tuple[int, ...], int, int]]
+        self.skeleton: Skeleton = card.skeleton
+        self.head: Head = card.head("paf")
+        self._checked: Set[Tuple[Tuple[int, ...], Tuple[int, ...], int, int]] = set()
 
     def __call__(self, outputs: "Dict[str, npt.NDArray[np.float32]]", net_width: int, net_height: int) -> PafMaps:
         """Maps of the first picture of the batch."""
@@ -47,7 +47,8 @@ class PafHead:
         if array.ndim != 4:
             raise CardError("%s: output %r: expected 4 dimensions (%s), got shape %s"
                             % (self.card.name, ref.output, self.head.layout, array.shape))
-        return channels_of(array[0] if self.head.layout == "NCHW" else array[0].transpose(2, 0, 1), ref)
+        maps = channels_first(array[0], self.head.layout)
+        return maps if ref.channels is None else maps[ref.channels[0]:ref.channels[1]]
 
     def _check(self, maps: PafMaps, net_width: int, net_height: int) -> None:
         points, limbs = len(self.skeleton.keypoints), self.skeleton.paf_channel_count
@@ -61,6 +62,6 @@ class PafHead:
                                    + (self.skeleton.name, self.head.stride, net_width, net_height, array.shape)))
 
 
-def channels_of(array: "npt.NDArray[np.float32]", ref: TensorRef) -> "npt.NDArray[np.float32]":
-    """The channels (first axis) that a card's reference names."""
-    return array if ref.channels is None else array[ref.channels[0]:ref.channels[1]]
+def channels_first(array: "npt.NDArray[np.float32]", layout: str) -> "npt.NDArray[np.float32]":
+    """One picture's tensor seen as (channels, height, width), whatever its layout; a view."""
+    return array if layout == "NCHW" else array.transpose(2, 0, 1)

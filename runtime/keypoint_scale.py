@@ -20,8 +20,7 @@ def scale_keypoints(points: "npt.NDArray[np.float32]", scale: str, width: int, h
     if scale in ("input", "output"):
         return points
     if scale == "net":
-        scaled = points / np.float32(geometry.scale) + np.float32([geometry.left, geometry.top])
-    else:
-        span = np.float32([max(width - 1, 1), max(height - 1, 1)])
-        scaled = points / span if scale == "unit" else 2 * points / span - 1
-    return np.asarray(scaled, np.float32)
+        moved = points / np.asarray(geometry.scale, np.float32) + np.asarray([geometry.left, geometry.top], np.float32)
+        return np.asarray(moved, np.float32)
+    unit = points / np.asarray([max(width - 1, 1), max(height - 1, 1)], np.float32)
+    return np.asarray(unit if scale == "unit" else 2 * unit - 1, np.float32)

@@ -39,9 +39,9 @@ class Summary(NamedTuple):
 
 def run_pipeline(source: Source, estimate: Estimator, sinks: Sequence[Sink],
                  options: PipelineOptions = PipelineOptions(),
-                 on_frame: Callable[[int, int], None] = lambda frames, people: None) -> Summary:
+                 on_frame: Callable[[int, int], None] = lambda *_: None) -> Summary:
     """Every frame of `source` in order, none dropped; `on_frame(frames so far, people so far)` after each."""
-    times = {}  # type: Dict[str, List[float]]
+    times: Dict[str, List[float]] = {}
     frames, people, with_people = 0, 0, 0
     started = time.perf_counter()
     with contextlib.ExitStack() as stack:

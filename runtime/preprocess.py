@@ -1,5 +1,5 @@
 """Frame to network input: resize, pad and normalise into one reused buffer."""
-from typing import TYPE_CHECKING, Tuple
+from typing import TYPE_CHECKING, Optional, Tuple
 
 import numpy as np
 
@@ -7,6 +7,7 @@ from wholebody.card import InputSpec
 from wholebody.errors import ShapeError
 from wholebody.packages import require
 from wholebody.runtime.geometry import Geometry, Resolution, plan
+from wholebody.runtime.heads import channels_first
 from wholebody.runtime.warp import scale_from_origin
 
 if TYPE_CHECKING:
@@ -25,13 +26,12 @@ class Preprocessor:
         self._gain = [np.float32(spec.scale / spec.std[c]) for c in order]
         self._bias = [np.float32(-spec.mean[c] / spec.std[c]) for c in order]
         self._size = (0, 0)  # of the last picture
-        self._geometry = None  # type: Geometry | None
-        self._buffer = np.zeros(0, np.float32)
+        self._geometry: Optional[Geometry] = None
+        self._buffer = np.zeros((1, 3, 0, 0), np.float32)
 
     def __call__(self, image: "npt.NDArray[np.uint8]") -> "Tuple[npt.NDArray[np.float32], Geometry]":
         """uint8 (H, W, 3) BGR -> float32 (1, 3, h, w) or (1, h, w, 3), and where the picture lies in it."""
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ShapeError("frame: expected uint8 (H, W, 3) BGR, got %s %s" % (image.dtype, image.shape))
+        _check_frame(image)
         geometry = self._prepare(image.shape[1], image.shape[0])
         resized = _resize(image, geometry, self.spec.resize)
         planes = self._planes()[:, geometry.top:geometry.top + geometry.resized_height,
@@ -47,7 +47,7 @@ class Preprocessor:
         if self._geometry is None or self._size != (width, height):
             geometry = plan(self.spec, width, height, self.resolution)
             sides = (geometry.net_height, geometry.net_width)
-            shape = (1, 3) + sides if self.spec.layout == "NCHW" else (1,) + sides + (3,)
+            shape: Tuple[int, ...] = (1, 3) + sides if self.spec.layout == "NCHW" else (1,) + sides + (3,)
             if self._buffer.shape != shape:
                 self._buffer = np.empty(shape, np.float32)
             self._size, self._geometry = (width, height), geometry
@@ -58,7 +58,15 @@ class Preprocessor:
 
     def _planes(self) -> "npt.NDArray[np.float32]":
         """The buffer seen as (3, h, w), whatever its layout."""
-        return self._buffer[0] if self.spec.layout == "NCHW" else self._buffer[0].transpose(2, 0, 1)
+        return channels_first(self._buffer[0], self.spec.layout)
+
+
+def _check_frame(image: "npt.NDArray[np.uint8]") -> None:
+    if image is None:
+        raise ShapeError("frame: expected uint8 (H, W, 3) BGR, got None; cv2.imread gives None for what it cannot read")
+    shape, dtype = np.shape(image), getattr(image, "dtype", type(image).__name__)
+    if len(shape) != 3 or shape[2] != 3 or dtype != np.uint8:
+        raise ShapeError("frame: expected uint8 (H, W, 3) BGR, got %s %s" % (dtype, shape))
 
 
 def _resize(image: "npt.NDArray[np.uint8]", geometry: Geometry, how: str) -> "npt.NDArray[np.uint8]":

@@ -1,5 +1,5 @@
 """Warps of our own: the same on every board, where cv2.warpAffine differs between its versions."""
-from typing import TYPE_CHECKING, Tuple
+from typing import TYPE_CHECKING, Tuple, Union
 
 import numpy as np
 
@@ -40,7 +40,7 @@ def _taps(source: int, target: int, factor: float) -> "Tuple[npt.NDArray[np.int6
     return np.clip(indices, 0, source - 1), (weights * inside).astype(np.float32)
 
 
-def _blend(image: "npt.NDArray[np.float32] | npt.NDArray[np.uint8]", indices: "npt.NDArray[np.int64]",
+def _blend(image: "Union[npt.NDArray[np.float32], npt.NDArray[np.uint8]]", indices: "npt.NDArray[np.int64]",
            weights: "npt.NDArray[np.float32]", axis: int) -> "npt.NDArray[np.float32]":
     shape = (-1, 1, 1) if axis == 0 else (1, -1, 1)
     total = image.take(indices[0], axis) * weights[0].reshape(shape)

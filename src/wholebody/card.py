@@ -88,7 +88,7 @@ class ModelCard(NamedTuple):
 
 def card_to_json(card: ModelCard) -> str:
     """One JSON text, the same for the same card."""
-    skeleton = None  # type: Any
+    skeleton: Any = None
     if card.skeleton is not None:
         known = card.skeleton.name in skeleton_names() and get_skeleton(card.skeleton.name) == card.skeleton
         skeleton = card.skeleton.name if known else skeleton_to_dict(card.skeleton)

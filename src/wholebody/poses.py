@@ -1,5 +1,5 @@
 """Poses, the only pose result, and the frames and results that carry it."""
-from typing import TYPE_CHECKING, Dict, NamedTuple, Optional, Union
+from typing import TYPE_CHECKING, Dict, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
@@ -14,7 +14,7 @@ class Frame(NamedTuple):
     """One picture on its way through the pipeline."""
 
     image: "npt.NDArray[np.uint8]"  # (H, W, 3) BGR
-    index: int                      # counts from 0 within its source
+    index: int  # type: ignore[assignment]  # hides tuple.index; counts from 0 within its source
     captured_at: float              # seconds, time.monotonic(), when it was read
     source: str                     # what messages and output names call it
 
@@ -90,7 +90,7 @@ class Poses:
 class Result(NamedTuple):
     """What the pipeline made of one frame."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # of the frame
     captured_at: float          # of the frame: latency counts from here
     poses: Poses                # pixels of the frame
     stage_ms: Dict[str, float]  # preprocess, engine, decode
@@ -111,7 +111,7 @@ def boxes_around(keypoints: "npt.NDArray[np.float32]",
     return boxes.astype(np.float32)
 
 
-def _checked(name: str, array: "npt.NDArray[np.float32]", shape: tuple) -> "npt.NDArray[np.float32]":
+def _checked(name: str, array: "npt.NDArray[np.float32]", shape: Tuple[int, ...]) -> "npt.NDArray[np.float32]":
     if np.shape(array) != shape:
         raise ShapeError("%s: expected shape %s, got %s" % (name, shape, np.shape(array)))
     return np.asarray(array, np.float32)

@@ -1,7 +1,7 @@
 """Keypoint sets: names, parts, part-affinity fields, drawing and flip pairs, as immutable data."""
 import json
 import pathlib
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from wholebody.errors import SkeletonError
 
@@ -19,9 +19,6 @@ DERIVED = {
     "left_wrist": ("left_hand_root",),
     "right_wrist": ("right_hand_root",),
 }
-
-_loaded = {}  # type: Dict[str, Skeleton]
-
 
 class Skeleton(NamedTuple):
     """One keypoint set. Indices are keypoint indices; PAF channels count from the first PAF channel."""
@@ -53,10 +50,10 @@ class Skeleton(NamedTuple):
         """Indices of one part's keypoints; empty when the set has no such part."""
         return dict(self.parts).get(name, ())
 
-    def index(self, keypoint: str) -> int:
+    def index_of(self, keypoint: str) -> int:
         """Position of a keypoint by name.
 
-        >>> get_skeleton("BODY_25").index("mid_hip")
+        >>> get_skeleton("BODY_25").index_of("mid_hip")
         8
         """
         if keypoint not in self.keypoints:
@@ -76,6 +73,9 @@ class Skeleton(NamedTuple):
             known = wanted and all(w in here for w in wanted)
             sources.append(tuple(here[w] for w in wanted) if known else ())
         return tuple(sources)
+
+
+_loaded: Dict[str, Skeleton] = {}
 
 
 def skeleton_names() -> List[str]:
@@ -117,7 +117,7 @@ def skeleton_from_dict(data: Dict[str, Any], where: str = "skeleton") -> Skeleto
     check.that(isinstance(data, dict), "expected a JSON object, got %s" % type(data).__name__)
     unknown = set(data) - {"name", "description", "keypoints", "parts", "flip_pairs", "oks_sigmas", "draw", "paf"}
     check.that(not unknown, "unknown fields: %s" % ", ".join(sorted(unknown)))
-    keypoints = data.get("keypoints")
+    keypoints: Any = data.get("keypoints")
     check.that(isinstance(data.get("name"), str) and bool(data["name"]), "expected a text `name`")
     check.that(isinstance(keypoints, list) and len(keypoints) > 0 and all(isinstance(k, str) for k in keypoints),
                "expected `keypoints`, a list of names")
@@ -147,13 +147,13 @@ def skeleton_from_dict(data: Dict[str, Any], where: str = "skeleton") -> Skeleto
 
 def skeleton_to_dict(skeleton: Skeleton) -> Dict[str, Any]:
     """The JSON object that `skeleton_from_dict` reads back to an equal set."""
-    data = {
+    data: Dict[str, Any] = {
         "name": skeleton.name, "keypoints": list(skeleton.keypoints),
         "parts": {name: list(indices) for name, indices in skeleton.parts},
         "flip_pairs": [list(p) for p in skeleton.flip_pairs],
         "draw": {"limbs": [list(p) for p in skeleton.limbs], "colors_rgb": [list(c) for c in skeleton.colors_rgb],
                  "scales": list(skeleton.draw_scales)},
-    }  # type: Dict[str, Any]
+    }
     if skeleton.oks_sigmas is not None:
         data["oks_sigmas"] = list(skeleton.oks_sigmas)
     if skeleton.paf_pairs:
@@ -209,8 +209,3 @@ def _rainbow(count: int) -> List[List[int]]:
         return int(round(255 * min(1.0, max(0.0, abs(position % 6 - 3) - 1))))
     hues = [6.0 * i / count for i in range(count)]
     return [[channel(hue), channel(hue - 2), channel(hue - 4)] for hue in hues]
-
-
-def indices_of(skeleton: Skeleton, keypoints: Sequence[str]) -> Tuple[int, ...]:
-    """Positions of several keypoints by name."""
-    return tuple(skeleton.index(name) for name in keypoints)

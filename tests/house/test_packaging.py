@@ -64,10 +64,11 @@ def test_a_wheel_holds_the_package_and_its_data_and_nothing_else(tmp_path: pathl
             assert any(name.endswith(f"{path.parent.name}/{path.name}") for name in names), path
     target = tmp_path / "installed"
     zipfile.ZipFile(wheel).extractall(target)
-    code = "import wholebody.skeletons as s, wholebody.runtime.paf, wholebody.export.presets as p; " \
+    code = "import wholebody, wholebody.skeletons as s, wholebody.runtime.paf, wholebody.export.presets as p; " \
            "print(len(s.skeleton_names()), len(p.preset_names()), wholebody.__file__)"
-    out = subprocess.run([sys.executable, "-S", "-c", f"import sys; sys.path[:0] = [{str(target)!r}, *{sys.path!r}[1:]]; "
-                          f"import wholebody; {code}"], check=True, capture_output=True, text=True, cwd=tmp_path).stdout
+    path = f"import sys; sys.path[:0] = [{str(target)!r}, *{sys.path!r}[1:]]; "
+    out = subprocess.run([sys.executable, "-S", "-c", path + code], check=True, capture_output=True, text=True,
+                         cwd=tmp_path).stdout
     assert str(target) in out
     assert out.split()[:2] == [str(len(list((ROOT / "src/wholebody/data/skeletons").glob("*.json")))),
                                str(len(list((ROOT / "export/presets").glob("*.json"))))]

@@ -62,7 +62,7 @@ class Parser(argparse.ArgumentParser):
 
 def _join_resolutions(args: List[str]) -> List[str]:
     """argparse takes -1x368 for a flag; joined to the flag before it, it is a value."""
-    joined = []  # type: List[str]
+    joined: List[str] = []
     for arg in args:
         if re.match(r"-1x-?\d+$", arg) and joined and joined[-1].startswith("--"):
             joined[-1] += "=" + arg

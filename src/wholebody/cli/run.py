@@ -82,7 +82,7 @@ def _run(args: argparse.Namespace) -> int:
 
 def _sinks(args: argparse.Namespace, source: "Source") -> "List[Sink]":
     from wholebody.runtime import sinks as available
-    sinks = []  # type: List[Sink]
+    sinks: List[Sink] = []
     names, overwrite = source.frame_names, args.overwrite
     for folder in args.json:
         if folder != STDOUT:

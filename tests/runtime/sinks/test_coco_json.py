@@ -46,7 +46,7 @@ def test_the_file_is_what_openpose_writes(tmp_path, item, frames, text):
 
 def test_other_sets_are_mapped_by_name(tmp_path, item):
     body = get_skeleton("BODY_25")
-    left_ankle, neck = body.index("left_ankle"), body.index("neck")
+    left_ankle, neck = body.index_of("left_ankle"), body.index_of("neck")
     with CocoJson(tmp_path / "out.json") as sink:
         sink.write(*item(somebody("BODY_25", (left_ankle,))))
         sink.write(*item(somebody("BODY_25", (neck,))))
