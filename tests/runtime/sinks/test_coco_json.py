@@ -99,7 +99,7 @@ def test_openposes_hands_start_at_the_wrists(tmp_path, item, people):
     with CocoJson(tmp_path / "out.json", variants=("hand42",)) as sink:
         sink.write(*item(poses))
     (entry,) = json.loads((tmp_path / "out_hand42.json").read_text())
-    wrists = [poses.keypoints[0, poses.skeleton.index(name), 0] for name in ("left_wrist", "right_wrist")]
+    wrists = [poses.keypoints[0, poses.skeleton.index_of(name), 0] for name in ("left_wrist", "right_wrist")]
     np.testing.assert_allclose([entry["keypoints"][0], entry["keypoints"][63]], wrists, rtol=1e-5)
     assert names(tmp_path) == ["out_hand42.json"]
 

@@ -26,8 +26,8 @@ def stick(skeleton="COCO_17", score=1.0, **points):
     keypoints = np.zeros((1, len(get_skeleton(skeleton).keypoints), 2), np.float32)
     scores = np.zeros(keypoints.shape[:2], np.float32)
     for name, at in points.items():
-        keypoints[0, get_skeleton(skeleton).index(name)] = at
-        scores[0, get_skeleton(skeleton).index(name)] = score
+        keypoints[0, get_skeleton(skeleton).index_of(name)] = at
+        scores[0, get_skeleton(skeleton).index_of(name)] = score
     return Poses(keypoints, scores, scores.mean(axis=1), get_skeleton(skeleton))
 
 
@@ -64,7 +64,7 @@ def test_each_part_has_its_threshold(skeleton, keypoint, hidden, shown):
         poses = stick(skeleton, score=1.0, **{keypoint: (200, 100)})
         far = 1 if skeleton == "HAND_21" else 5  # somebody has an extent only with a point that is surely there
         poses.keypoints[0, far], poses.scores[0, far] = (20, 280), 1
-        poses.scores[0, get_skeleton(skeleton).index(keypoint)] = score
+        poses.scores[0, get_skeleton(skeleton).index_of(keypoint)] = score
         image = blank()
         draw_poses(image, poses)
         assert image[90:110, 190:210].any() == visible
