@@ -183,12 +183,12 @@ def _is_number(value: Any) -> bool:
 
 
 def _skeleton(value: Any, where: str) -> Optional[Skeleton]:
+    if value is None:
+        return None
     try:
-        if value is None:
-            return None
-        return get_skeleton(value) if isinstance(value, str) else skeleton_from_dict(value, where + ": skeleton")
+        return get_skeleton(value) if isinstance(value, str) else skeleton_from_dict(value, "skeleton")
     except SkeletonError as error:
-        raise CardError(str(error))
+        raise CardError("%s: %s" % (where, error))
 
 
 def _input(data: Dict[str, Any], where: str) -> InputSpec:

@@ -1,0 +1,41 @@
+"""A card that cannot be this network's is refused before the first picture."""
+import pytest
+
+from wholebody.card import Head, InputSpec, ModelCard, TensorRef
+from wholebody.engines.engine import TensorInfo
+from wholebody.engines.fit import check_fit
+from wholebody.errors import CardError
+from wholebody.skeletons import get_skeleton
+
+HEAD = Head("paf", (("heatmaps", TensorRef("all", (0, 19))), ("pafs", TensorRef("all", (19, 57)))), stride=8)
+CARD = ModelCard("net", InputSpec("image"), (HEAD,), get_skeleton("COCO_18"))
+INPUT = TensorInfo("image", ("N", 3, "H", "W"), "float32")
+OUTPUT = TensorInfo("all", ("N", 57, "h", "w"), "float32")
+
+
+@pytest.mark.parametrize("outputs", [(OUTPUT,), (OUTPUT._replace(shape=(None, None, None, None)),), (
+    TensorInfo("more", (1, 2), "float32"), OUTPUT)], ids=["declared", "unknown sizes", "more outputs"])
+def test_a_card_that_fits_is_let_pass(outputs):
+    check_fit(CARD, (INPUT,), outputs, "net.onnx")
+
+
+MISFITS = [
+    ("another input", dict(inputs=(INPUT._replace(name="data"),)), "feeds one input 'image'"),
+    ("two inputs", dict(inputs=(INPUT, INPUT._replace(name="size"))), "feeds one input 'image'"),
+    ("a uint8 input", dict(inputs=(INPUT._replace(dtype="uint8"),)), "makes a float32 input"),
+    ("NHWC", dict(inputs=(INPUT._replace(shape=(1, 224, 224, 3)),)), "an input of [1, 3, ?, ?]"),
+    ("three dimensions", dict(inputs=(INPUT._replace(shape=(3, 224, 224)),)), "an input of [1, 3, ?, ?]"),
+    ("a fixed batch", dict(inputs=(INPUT._replace(shape=(4, 3, "H", "W")),)), "an input of [1, 3, ?, ?]"),
+    ("a fixed size", dict(inputs=(INPUT._replace(shape=(1, 3, 224, 224)),)), "may have any size"),
+    ("another output", dict(outputs=(OUTPUT._replace(name="maps"),)), "reads heatmaps from output 'all'"),
+    ("fewer channels", dict(outputs=(OUTPUT._replace(shape=("N", 38, "h", "w")),)), "pafs from channels 19 to 57"),
+]
+
+
+@pytest.mark.parametrize("change, message", [case[1:] for case in MISFITS], ids=[case[0] for case in MISFITS])
+def test_a_misfit_is_named_with_what_the_network_has(change, message):
+    with pytest.raises(CardError) as caught:
+        check_fit(CARD, change.get("inputs", (INPUT,)), change.get("outputs", (OUTPUT,)), "net.onnx")
+    assert message in str(caught.value)
+    assert "the network has: " in str(caught.value)
+    assert "wb-export card net.onnx" in str(caught.value)

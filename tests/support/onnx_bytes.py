@@ -1,0 +1,76 @@
+"""Small ONNX files made by hand, for the device side, where the onnx package is not installed.
+
+Field numbers are those of onnx.proto. IR 7, opset 13.
+"""
+import struct
+
+from wholebody.engines.protobuf import encode_bytes
+
+FLOAT, INT64 = 1, 7
+
+
+def varint(value):
+    encoded = bytearray()
+    while value > 127:
+        encoded.append(value & 127 | 128)
+        value >>= 7
+    encoded.append(value)
+    return bytes(encoded)
+
+
+def number(field, value):
+    """One varint field."""
+    return varint(field << 3) + varint(int(value))
+
+
+def text(field, value):
+    return encode_bytes(field, value.encode())
+
+
+def value_info(name, shape):
+    """A float32 input or output; a dimension is a size or the name of a dynamic one."""
+    dims = b"".join(encode_bytes(1, number(1, d) if isinstance(d, int) else text(2, d)) for d in shape)
+    return text(1, name) + encode_bytes(2, encode_bytes(1, number(1, FLOAT) + encode_bytes(2, dims)))
+
+
+def weights(name, shape, values):
+    """A float32 initializer."""
+    return (b"".join(number(1, d) for d in shape) + number(2, FLOAT) + text(8, name)
+            + encode_bytes(9, struct.pack("<%df" % len(values), *values)))
+
+
+def ints(name, values):
+    return text(1, name) + b"".join(number(8, v) for v in values) + number(20, 7)
+
+
+def node(operator, inputs, outputs, *attributes):
+    return (b"".join(text(1, i) for i in inputs) + b"".join(text(2, o) for o in outputs) + text(4, operator)
+            + b"".join(encode_bytes(5, a) for a in attributes))
+
+
+def model(nodes, initializers, inputs, outputs, metadata=()):
+    """The whole file; inputs and outputs are (name, shape)."""
+    graph = (b"".join(encode_bytes(1, n) for n in nodes) + text(2, "g")
+             + b"".join(encode_bytes(5, i) for i in initializers)
+             + b"".join(encode_bytes(11, value_info(*i)) for i in inputs)
+             + b"".join(encode_bytes(12, value_info(*o)) for o in outputs))
+    entries = b"".join(encode_bytes(14, text(1, k) + text(2, v)) for k, v in metadata)
+    return number(1, 7) + encode_bytes(8, text(1, "") + number(2, 13)) + encode_bytes(7, graph) + entries
+
+
+def paf_net(heatmaps=19, pafs=38, stride=8, size=("H", "W"), metadata=()):
+    """A network that averages each stride x stride block of the picture: map c = blue + c."""
+    channels = heatmaps + pafs
+    share = 1.0 / stride ** 2
+    kernel = []
+    for _ in range(channels):
+        kernel += [share] * stride ** 2 + [0.0] * (2 * stride ** 2)
+    bias = [float(c) for c in range(channels)]
+    conv = node("Conv", ["image", "w", "b"], ["all"], ints("kernel_shape", [stride] * 2), ints("strides", [stride] * 2))
+    split = node("Split", ["all", "parts"], ["heatmaps", "pafs"],
+                 text(1, "axis") + number(3, 1) + number(20, 2))
+    parts = number(1, 2) + number(2, INT64) + text(8, "parts") + encode_bytes(9, struct.pack("<2q", heatmaps, pafs))
+    return model([conv, split], [weights("w", (channels, 3, stride, stride), kernel), weights("b", (channels,), bias),
+                                 parts],
+                 [("image", ("N", 3) + tuple(size))],
+                 [("heatmaps", ("N", heatmaps, "h", "w")), ("pafs", ("N", pafs, "h", "w"))], metadata)

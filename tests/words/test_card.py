@@ -1,0 +1,96 @@
+"""Cards: what they say, and what they may not say."""
+import json
+
+import pytest
+
+from wholebody.card import card_from_json, card_to_json
+from wholebody.errors import CardError
+from wholebody.skeletons import get_skeleton
+
+GOOD = {
+    "name": "net", "skeleton": "COCO_18", "licence": "MIT", "decoding": {"nms_threshold": 0.1},
+    "input": {"name": "image", "color": "rgb", "scale": 0.5, "mean": [1, 2, 3], "std": [4, 5, 6], "size": [256, 192],
+              "pad_value": [128, 128, 128], "padding": "centre", "resize": "fit", "layout": "NHWC"},
+    "heads": [{"kind": "paf", "stride": 8,
+               "outputs": {"heatmaps": {"output": "all", "channels": [0, 19]},
+                           "pafs": {"output": "all", "channels": [19, 57]}}}],
+}
+
+
+def changed(**changes):
+    return json.dumps(dict(GOOD, **changes))
+
+
+def with_input(**changes):
+    return changed(input=dict(GOOD["input"], **changes))
+
+
+def with_head(**changes):
+    return changed(heads=[dict(GOOD["heads"][0], **changes)])
+
+
+def test_a_card_survives_the_way_through_json():
+    card = card_from_json(json.dumps(GOOD))
+    assert card_from_json(card_to_json(card)) == card
+    assert card_to_json(card) == card_to_json(card_from_json(card_to_json(card)))
+    assert card.skeleton == get_skeleton("COCO_18")
+    assert card.input.size == (256, 192)
+    assert card.head("paf").output("pafs").channels == (19, 57)
+
+
+def test_a_skeleton_of_ones_own_travels_whole():
+    own = {"name": "STICK", "keypoints": ["a", "b"], "paf": {"pairs": [[0, 1]]}}
+    card = card_from_json(changed(skeleton=own))
+    assert card.skeleton.keypoints == ("a", "b")
+    assert json.loads(card_to_json(card))["skeleton"]["keypoints"] == ["a", "b"]
+    assert card_from_json(card_to_json(card)) == card
+
+
+def test_a_set_of_ours_that_somebody_changed_travels_whole():
+    skeleton = get_skeleton("COCO_18")._replace(draw_scales=(2.0,) * 18)
+    card = card_from_json(json.dumps(GOOD))._replace(skeleton=skeleton)
+    assert card_from_json(card_to_json(card)).skeleton == skeleton
+
+
+def test_a_head_that_is_not_there_is_answered_with_those_that_are():
+    with pytest.raises(CardError, match="net has no boxes head; it has: paf"):
+        card_from_json(json.dumps(GOOD)).head("boxes")
+
+
+BAD = [
+    ("no JSON", "{", "not valid JSON"),
+    ("a list", "[]", "expected a JSON object, got list"),
+    ("no name", json.dumps({k: v for k, v in GOOD.items() if k != "name"}), "`name` is missing"),
+    ("a newer version", changed(wholebody_card=99), "expected wholebody_card 1, got 99; update wholebody"),
+    ("unknown field", changed(colour="red"), "unknown fields: colour"),
+    ("unknown skeleton", changed(skeleton="BODY_26"), "unknown skeleton 'BODY_26'"),
+    ("malformed skeleton", changed(skeleton={"name": "X"}), "expected `keypoints`"),
+    ("no heads", changed(heads=[]), "expected at least one head"),
+    ("heads no list", changed(heads={}), "`heads` is a list"),
+    ("input no object", changed(input=[]), "`input` is an object"),
+    ("unknown colour order", with_input(color="hsv"), "`color` is one of bgr, rgb, got \"hsv\""),
+    ("unknown layout", with_input(layout="CHW"), "`layout` is one of NCHW, NHWC"),
+    ("a scale that is text", with_input(scale="1/256"), "`scale` is a number"),
+    ("a scale that is NaN", with_input(scale=float("nan")), "`scale` is a number"),
+    ("two means", with_input(mean=[1, 2]), "`mean` is three numbers"),
+    ("a std of 0", with_input(std=[1, 0, 1]), "`std` must not be 0"),
+    ("a size of one number", with_input(size=[256]), "`size` is [height, width] or null"),
+    ("a size of 0", with_input(size=[0, 10]), "`size` is [height, width] or null"),
+    ("a height of 0", with_input(height=0), "`height` is a whole number of at least 1"),
+    ("unknown input field", with_input(dtype="float16"), "input: unknown fields: dtype"),
+    ("unknown head", with_head(kind="magic"), "`kind` is one of paf, heatmap"),
+    ("a paf head without pafs", with_head(outputs={"heatmaps": {}}), "a paf head has outputs heatmaps, pafs; got heatmaps"),
+    ("a paf head without stride", with_head(stride=0), "a paf head needs its `stride`"),
+    ("channels backwards", with_head(outputs={"heatmaps": {"channels": [5, 2]}, "pafs": {}}), "`channels` is"),
+    ("a format on a paf head", with_head(format="yolox"), "`format` is null"),
+    ("heads of text", changed(heads=["paf"]), "expected a JSON object, got str"),
+]
+
+
+@pytest.mark.parametrize("text, message", [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+def test_a_malformed_card_is_refused_in_one_line(text, message):
+    with pytest.raises(CardError) as caught:
+        card_from_json(text, where="my.json")
+    assert message in str(caught.value)
+    assert "my.json" in str(caught.value)
+    assert "\n" not in str(caught.value)
