@@ -1,10 +1,12 @@
 """The path of one frame: preprocess -> engine -> decode -> Poses in the frame's pixels."""
 import time
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Type
+from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Type
 
 import numpy as np
 
+from wholebody.card import ModelCard
 from wholebody.engines.engine import Engine
+from wholebody.engines.fit import check_fit
 from wholebody.engines.onnxfile import NO_CARD
 from wholebody.engines.opening import open_engine
 from wholebody.errors import CardError
@@ -12,7 +14,9 @@ from wholebody.poses import Frame, Poses, Result
 from wholebody.runtime.geometry import Geometry, Resolution
 from wholebody.runtime.heads import PafHead, PafMaps
 from wholebody.runtime.paf import PafDecoder, PafOptions
+from wholebody.runtime.paf.options import SKELETON_MAY_SET
 from wholebody.runtime.preprocess import Preprocessor
+from wholebody.skeletons import Skeleton
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -42,14 +46,13 @@ class Estimator:
         if "paf" not in [head.kind for head in self.card.heads]:
             raise CardError("%s: its heads are %s; this version finds people with paf networks only"
                             % (engine.path, ", ".join(head.kind for head in self.card.heads)))
+        check_fit(self.card, engine.inputs, engine.outputs, engine.path)
         self._head = PafHead(self.card)
         self.skeleton = self._head.skeleton
         resolution = Resolution.parse(options.net_resolution) if options.net_resolution else Resolution()
         self._preprocess = Preprocessor(self.card.input, resolution)
-        chosen: Dict[str, Any] = dict(self.card.decoding)
-        chosen.update(number_people_max=options.number_people_max, maximize_positives=options.maximize_positives)
         self._decode = PafDecoder(self.skeleton, stride=self._head.head.stride, backend=options.decoder,
-                                  options=PafOptions.for_skeleton(self.skeleton, **chosen))
+                                  options=_decoding(self.card, self.skeleton, options))
         self._geometry: Optional[Geometry] = None
         self._maps: Optional[PafMaps] = None
 
@@ -107,8 +110,21 @@ def in_frame(poses: Poses, geometry: Geometry) -> Poses:
     return poses.with_keypoints(np.where(found, geometry.to_frame(poses.keypoints), np.float32(0)))
 
 
+def _decoding(card: ModelCard, skeleton: Skeleton, options: EstimatorOptions) -> PafOptions:
+    """The skeleton's thresholds, then the card's, then the user's choices."""
+    unknown = sorted(name for name, _ in card.decoding if name not in SKELETON_MAY_SET)
+    if unknown:
+        raise CardError("%s: unknown thresholds in the card's decoding: %s; known: %s"
+                        % (card.name, ", ".join(unknown), ", ".join(SKELETON_MAY_SET)))
+    return PafOptions.for_skeleton(skeleton, number_people_max=options.number_people_max,
+                                   maximize_positives=options.maximize_positives, **dict(card.decoding))
+
+
 def open_estimator(model: str, **options: Any) -> Estimator:
     """An estimator for a model file; `options` are those of EstimatorOptions."""
+    for name in options:
+        if name not in EstimatorOptions._fields:
+            raise TypeError("unknown option %r; known: %s" % (name, ", ".join(EstimatorOptions._fields)))
     chosen = EstimatorOptions(**options)
     engine = open_engine(model, threads=chosen.threads)
     try:

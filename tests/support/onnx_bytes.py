@@ -74,3 +74,25 @@ def paf_net(heatmaps=19, pafs=38, stride=8, size=("H", "W"), metadata=()):
                                  parts],
                  [("image", ("N", 3) + tuple(size))],
                  [("heatmaps", ("N", heatmaps, "h", "w")), ("pafs", ("N", pafs, "h", "w"))], metadata)
+
+
+STICK_CARD = """{"name": "stick",
+ "skeleton": {"name": "STICK", "keypoints": ["left_shoulder", "left_elbow", "left_wrist"],
+              "paf": {"pairs": [[0, 1], [1, 2]]}},
+ "input": {"name": "image", "scale": 0.00392156862745098, "height": 64, "multiple": 8},
+ "heads": [{"kind": "paf", "stride": 8, "outputs": {"heatmaps": {"output": "heatmaps"}, "pafs": {"output": "pafs"}}}]}"""
+
+
+def stick_net(metadata=()):
+    """Finds blue, green and red dots that stand one below the other: heat maps are colours, fields point down."""
+    kernel, blocks = [], 64
+    for channel in range(7):
+        for color in range(3):
+            kernel += [1.0 / blocks if channel == color else 0.0] * blocks
+    conv = node("Conv", ["image", "w", "b"], ["all"], ints("kernel_shape", [8, 8]), ints("strides", [8, 8]))
+    split = node("Split", ["all", "parts"], ["heatmaps", "pafs"], text(1, "axis") + number(3, 1) + number(20, 2))
+    parts = number(1, 2) + number(2, INT64) + text(8, "parts") + encode_bytes(9, struct.pack("<2q", 3, 4))
+    bias = weights("b", (7,), [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0])
+    return model([conv, split], [weights("w", (7, 3, 8, 8), kernel), bias, parts],
+                 [("image", ("N", 3, "H", "W"))], [("heatmaps", ("N", 3, "h", "w")), ("pafs", ("N", 4, "h", "w"))],
+                 metadata)

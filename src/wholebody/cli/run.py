@@ -51,8 +51,8 @@ def _add_outputs(output: "argparse._ArgumentGroup") -> None:
     output.add_argument("--part-candidates", action="store_true",
                         help="add every peak before assembly to OpenPose JSON")
     output.add_argument("--write-heatmaps", metavar="DIR", help="the network's maps, one file a frame")
-    output.add_argument("--heatmaps-add", metavar="WHICH", type=_which, default="parts,background,pafs",
-                        help="of parts, background, pafs: what --write-heatmaps writes")
+    output.add_argument("--heatmaps-add", metavar="WHICH", type=_which,
+                        help="some of parts,background,pafs: what --write-heatmaps writes (default: all there are)")
     output.add_argument("--heatmaps-format", choices=("png", "jpg", "float"), default="png",
                         help="of --write-heatmaps")
     output.add_argument("--heatmaps-scale", type=int, choices=(0, 1, 2, 3), default=2,
@@ -69,7 +69,7 @@ def _run(args: argparse.Namespace) -> int:
         with open_estimator(args.engine, net_resolution=args.net_resolution, threads=args.threads,
                             number_people_max=args.number_people_max, decoder=args.decoder,
                             maximize_positives=args.maximize_positives) as estimate:
-            sinks = _sinks(args, source)
+            sinks = _sinks(args, source, estimate.skeleton.has_background)
             progress = Progress(source.length, args.quiet)
             try:
                 summary = run_pipeline(source, estimate, sinks,
@@ -80,7 +80,7 @@ def _run(args: argparse.Namespace) -> int:
     return RUN_ERROR if summary.problems else OK
 
 
-def _sinks(args: argparse.Namespace, source: "Source") -> "List[Sink]":
+def _sinks(args: argparse.Namespace, source: "Source", has_background: bool) -> "List[Sink]":
     from wholebody.runtime import sinks as available
     sinks: List[Sink] = []
     names, overwrite = source.frame_names, args.overwrite
@@ -94,8 +94,9 @@ def _sinks(args: argparse.Namespace, source: "Source") -> "List[Sink]":
     if args.video:
         sinks.append(available.OverlayVideo(args.video, source.fps or 30.0, overwrite))
     if args.write_heatmaps:
-        sinks.append(available.HeatmapFiles(args.write_heatmaps, args.heatmaps_add, args.heatmaps_format,
-                                            args.heatmaps_scale, overwrite, names))
+        which = args.heatmaps_add or ("parts,background,pafs" if has_background else "parts,pafs")
+        sinks.append(available.HeatmapFiles(args.write_heatmaps, which, args.heatmaps_format, args.heatmaps_scale,
+                                            overwrite, names))
     return sinks
 
 

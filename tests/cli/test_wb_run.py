@@ -1,0 +1,177 @@
+"""wb-run, from the words typed to the files written."""
+import hashlib
+import json
+import os
+
+import pytest
+
+from wholebody.cli.run import main
+
+EVERYTHING = ["--overlay", "overlay", "--json", "json", "--coco", "coco.json", "--write-heatmaps", "maps",
+              "--part-candidates"]
+
+
+def run(*words):
+    """The exit code of wb-run."""
+    try:
+        return main([str(word) for word in words])
+    except SystemExit as leaving:
+        return leaving.code
+
+
+def files(folder):
+    """Every file below a folder with the hash of its bytes."""
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_people_are_found_in_a_picture(place, capsys):
+    assert run("--engine", "net.onnx", "--source", "four.png", "--json", "out", "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["frames"], summary["people"], summary["engine"]) == (1, 4, "net.onnx")
+    assert sorted(summary["stage_ms"]) == ["decode", "engine", "preprocess", "write"]
+    people = json.loads((place / "out" / "four_keypoints.json").read_text())["people"]
+    shoulders = sorted(person["pose_keypoints_2d"][0] for person in people)
+    assert shoulders == pytest.approx([14.5 + 24 * i for i in range(4)], abs=2)
+
+
+def test_a_folder_gives_a_file_for_each_picture_and_one_for_coco(place, capsys):
+    assert run("--engine", "net.onnx", "--source", "pictures", *EVERYTHING) == 0
+    assert "3 frames, 5 people in 2 of them" in capsys.readouterr().out
+    names = ["%012d" % i for i in (1, 2, 3)]
+    assert sorted(os.listdir("json")) == [n + "_keypoints.json" for n in names]
+    assert sorted(os.listdir("overlay")) == [n + "_rendered.png" for n in names]
+    assert sorted(os.listdir("maps")) == [n + "_pose_heatmaps.png" for n in names]
+    assert (place / "json" / (names[0] + "_keypoints.json")).read_text().startswith('{"version":1.3,"people":[],')
+    found = json.loads((place / "coco.json").read_text())
+    assert [entry["image_id"] for entry in found] == [2, 3, 3, 3, 3]
+    assert all(len(entry["keypoints"]) == 51 for entry in found)
+
+
+def test_two_runs_on_the_same_input_write_the_same_bytes(place):
+    written = []
+    for name in ("first", "second"):
+        (place / name).mkdir()
+        os.chdir(str(place / name))
+        assert run("--engine", "../net.onnx", "--source", "../pictures", *EVERYTHING) == 0
+        written.append(files(place / name))
+    assert len(written[0]) == 10
+    assert written[0] == written[1]
+
+
+def test_nothing_is_overwritten_without_overwrite(place, capsys):
+    assert run("--engine", "net.onnx", "--source", "pictures", *EVERYTHING) == 0
+    before = files(place)
+    for output in (["--json", "json"], ["--overlay", "overlay"], ["--coco", "coco.json"], ["--write-heatmaps", "maps"]):
+        assert run("--engine", "net.onnx", "--source", "pictures", *output) == 1
+        assert "exists; add --overwrite" in capsys.readouterr().err
+    assert files(place) == before
+    assert run("--engine", "net.onnx", "--source", "pictures", "--overwrite", *EVERYTHING) == 0
+
+
+def test_one_bad_picture_is_reported_and_the_rest_goes_on(place, capsys):
+    (place / "pictures" / "000000000002.png").write_bytes(b"")
+    assert run("--engine", "net.onnx", "--source", "pictures", "--json", "json") == 1
+    said = capsys.readouterr()
+    assert "000000000002.png: the file is empty (0 bytes)" in said.err
+    assert "1 could not be read" in said.out
+    assert sorted(os.listdir("json")) == ["000000000001_keypoints.json", "000000000003_keypoints.json"]
+
+
+BAD = [
+    ("no model", ["--engine", "nte.onnx"], "no model at nte.onnx; did you mean net.onnx?"),
+    ("no card", ["--engine", "plain.onnx"], "plain.onnx has no card"),
+    ("no picture", ["--source", "ona.png"], "ona.png"),
+    ("a camera", ["--source", "csi://0"], "csi://0"),
+    ("a text for a picture", ["--source", "card.json"], "card.json"),
+    ("output folder is a file", ["--json", "one.png"], "one.png"),
+    ("an unwritable place", ["--json", "/proc/nowhere"], "/proc/nowhere"),
+    ("heat maps of no background", ["--source", "pictures", "--write-heatmaps", "maps", "--heatmaps-add", "background"],
+     "background"),
+    ("a resolution that is none", ["--net-resolution", "big"], "-1x368"),
+]
+
+
+@pytest.mark.parametrize("words, message", [case[1:] for case in BAD], ids=[case[0] for case in BAD])
+def test_what_is_wrong_is_said_in_one_line_and_nothing_is_written(place, capsys, words, message):
+    before = files(place)
+    defaults = ["--engine", "net.onnx", "--source", "one.png", "--coco", "never.json"]
+    assert run(*(defaults + words)) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.startswith("wb-run: error: ")
+    assert said.count("\n") == 1
+    assert files(place) == before
+
+
+def test_a_truncated_model_is_refused_in_one_line(place, capsys):
+    data = (place / "net.onnx").read_bytes()
+    (place / "cut.onnx").write_bytes(data[:len(data) // 2])
+    assert run("--engine", "cut.onnx", "--source", "one.png") == 1
+    assert "cut.onnx is not a readable ONNX file" in capsys.readouterr().err
+
+
+def test_a_fault_in_the_middle_leaves_nothing_half_written(place, capsys, monkeypatch):
+    from wholebody.runtime.estimator import Estimator
+    process = Estimator.process
+
+    def stop_at_the_second(self, frame):
+        if frame.index == 1:
+            raise KeyboardInterrupt
+        return process(self, frame)
+
+    monkeypatch.setattr(Estimator, "process", stop_at_the_second)
+    assert run("--engine", "net.onnx", "--source", "pictures", "--coco", "coco.json", "--json", "json") == 130
+    assert capsys.readouterr().err == "wb-run: interrupted\n"
+    assert not (place / "coco.json").exists()
+    assert os.listdir("json") == ["000000000001_keypoints.json"]
+    assert not [name for name in os.listdir(".") if name.startswith(".wholebody")]
+
+
+@pytest.mark.parametrize("words", [["--net-resolution", "-1x64"], ["--net-resolution=-1x64"]], ids=["space", "equals"])
+def test_a_resolution_that_begins_with_a_minus_is_no_flag(place, capsys, words):
+    assert run("--engine", "net.onnx", "--source", "four.png", "--json", *words) == 0
+    assert json.loads(capsys.readouterr().out)["people"] == 4
+
+
+def test_the_best_people_are_kept(place, capsys):
+    assert run("--engine", "net.onnx", "--source", "four.png", "--json", "--number-people-max", 2) == 0
+    assert json.loads(capsys.readouterr().out)["people"] == 2
+
+
+@pytest.mark.parametrize("scale", ["0", "1", "2", "3", "4", "input", "unit"])
+def test_keypoint_scales_go_by_number_or_name(place, scale):
+    assert run("--engine", "net.onnx", "--source", "one.png", "--json", "out", "--keypoint-scale", scale) == 0
+    x = json.loads((place / "out" / "one_keypoints.json").read_text())["people"][0]["pose_keypoints_2d"][0]
+    expected = {"3": 14.5 / 111, "unit": 14.5 / 111, "4": 29.0 / 111 - 1}.get(scale, 14.5)
+    assert x == pytest.approx(expected, abs=1.5 if expected > 1 else 0.02)
+
+
+@pytest.mark.parametrize("decoder", ["numpy", "native"])
+def test_both_decoders_write_the_same_bytes(place, decoder):
+    from wholebody.runtime.native.library import HOW_TO_BUILD, find_library
+    if decoder == "native" and find_library() is None:
+        pytest.skip("the native library is not built; " + HOW_TO_BUILD)
+    assert run("--engine", "net.onnx", "--source", "four.png", "--json", "auto") == 0
+    assert run("--engine", "net.onnx", "--source", "four.png", "--json", decoder, "--decoder", decoder) == 0
+    assert files(place / "auto") == files(place / decoder)
+
+
+def test_a_video_gives_numbered_frames_and_a_video(place, cv2):
+    av = pytest.importorskip("av", reason="videos are written with PyAV: pip install 'wholebody[video]'")
+    writer = cv2.VideoWriter("in.avi", cv2.VideoWriter_fourcc(*"MJPG"), 10.0, (112, 64))
+    if not writer.isOpened():
+        pytest.skip("this OpenCV cannot write the MJPG video that the test reads")
+    for _ in range(5):
+        writer.write(cv2.imread("four.png"))
+    writer.release()
+    assert run("--engine", "net.onnx", "--source", "in.avi", "--video", "out.mp4", "--json", "json") == 0
+    assert sorted(os.listdir("json"))[4] == "in_000000000004_keypoints.json"
+    with av.open("out.mp4") as container:
+        stream = container.streams.video[0]
+        assert stream.codec_context.name == "h264"
+        assert float(stream.average_rate) == 10
+        assert sum(1 for _ in container.decode(stream)) == 5
+    first = (place / "out.mp4").read_bytes()
+    assert run("--engine", "net.onnx", "--source", "in.avi", "--video", "out.mp4", "--overwrite") == 0
+    assert (place / "out.mp4").read_bytes() == first
