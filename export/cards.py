@@ -33,7 +33,7 @@ def fit_card(card: ModelCard, engine: Engine, preset: str) -> ModelCard:
     """The card with this network's names and sizes, or a CardError that lists the presets that do fit."""
     try:
         return _fit(card, engine)
-    except CardError as error:
+    except (CardError, ModelError) as error:  # a ModelError when the network cannot even run on this card's layout
         fitting = [name for name in preset_names() if name != preset and _fits(load_preset(name), engine)]
         hint = f"; presets whose shapes fit: {', '.join(fitting)}" if fitting else "; no preset fits: write a card.json"
         raise CardError(f"{error}{hint}") from error
@@ -50,7 +50,7 @@ def _fit(card: ModelCard, engine: Engine) -> ModelCard:
 def _fits(card: ModelCard, engine: Engine) -> bool:
     try:
         _fit(card, engine)
-    except (CardError, ModelError):  # a ModelError when the network cannot even run on this card's layout
+    except (CardError, ModelError):
         return False
     return True
 

@@ -1,0 +1,171 @@
+"""wb-export card: a foreign file gets a card that fits it, or hears which would."""
+import json
+import pathlib
+
+import onnx_bytes
+import pytest
+
+from wholebody.card import card_from_json
+from wholebody.cli.export import main
+from wholebody.engines.onnxfile import card_of, parse_onnx
+from wholebody.errors import CardError
+from wholebody.export.cards import give_card
+from wholebody.export.presets import load_preset, preset_names
+
+WEIGHTS = pathlib.Path(__file__).resolve().parents[2].parent / "shared" / "assets" / "weights"
+FOREIGN = [  # file, preset, what the card then says
+    ("human-pose-estimation-0001.fp32.onnx", "omz-human-pose", ("data", None, "heatmaps", None)),
+    ("human-pose-estimation-0001.int8-qdq.onnx", "omz-human-pose", ("data", None, "heatmaps", None)),
+    ("tfpose_mnv2small_coco18.onnx", "tf-pose", ("image:0", None, "Openpose/concat_stage7:0", (0, 19))),
+    ("ultralight_simplepose_coco17.onnx", "simplepose", ("data", (256, 192), "hybridsequential0_conv7_fwd", None)),
+    ("yolox_nano.onnx", "yolox", ("images", (416, 416), "output", None)),
+    ("rtmdet-nano.onnx", "rtmdet", ("images", (320, 320), "1211", None)),
+    ("pfld.onnx", "pfld", ("input", (112, 112), "output", None)),
+    ("hand_landmark_full.onnx", "mediapipe-hand", ("input_1", (224, 224), "Identity", None)),
+]
+MISFITS = [
+    ("human-pose-estimation-0001.fp32.onnx", "openpose-body25", "lightweight-openpose, omz-human-pose, openpose-coco"),
+    ("yolox_nano.onnx", "omz-human-pose", "presets whose shapes fit: yolox"),
+    ("tfpose_mnv2small_coco18.onnx", "omz-human-pose", "presets whose shapes fit: tf-pose"),
+    ("pfld.onnx", "yolox", "presets whose shapes fit: pfld"),
+]
+
+
+def foreign(name: str) -> str:
+    if not WEIGHTS.is_dir():
+        pytest.skip("needs the networks of ../shared/assets, which is missing")
+    return str(WEIGHTS / name)
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_is_a_card_and_names_itself(name: str) -> None:
+    assert load_preset(name).name == name
+
+
+@pytest.mark.parametrize(("name", "preset", "says"), FOREIGN, ids=[case[0] for case in FOREIGN])
+def test_a_well_known_network_takes_its_preset(tmp_path: pathlib.Path, name: str, preset: str, says: tuple) -> None:
+    card = give_card(foreign(name), preset, str(tmp_path / "out.onnx"))
+    ref = card.heads[0].outputs[0][1]
+    assert (card.input.name, card.input.size, ref.output, ref.channels) == says
+    assert card.source == name
+    assert len(card.weights_sha256) == 64
+    data = (tmp_path / "out.onnx").read_bytes()
+    assert card_of(parse_onnx(data, "out.onnx"), "out.onnx") == card
+
+
+@pytest.mark.parametrize(("name", "preset", "hint"), MISFITS, ids=[f"{n} {p}" for n, p, _ in MISFITS])
+def test_a_preset_that_does_not_fit_is_refused_and_those_that_do_are_named(
+        tmp_path: pathlib.Path, name: str, preset: str, hint: str) -> None:
+    with pytest.raises(CardError) as caught:
+        give_card(foreign(name), preset, str(tmp_path / "out.onnx"))
+    assert hint in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out.onnx").exists()
+
+
+@pytest.fixture
+def place(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.onnx").write_bytes(onnx_bytes.stick_net())
+    (tmp_path / "card.json").write_text(onnx_bytes.STICK_CARD)
+    return tmp_path
+
+
+def test_a_card_of_ones_own_goes_in_and_is_shown(place: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["card", "net.onnx", "--preset", "card.json", "-o", "out.onnx"]) == 0
+    assert "Next: wb-run --engine out.onnx" in capsys.readouterr().out
+    assert main(["card", "out.onnx", "--json"]) == 0
+    card = card_from_json(capsys.readouterr().out)
+    assert card.skeleton is not None
+    assert card.skeleton.name == "STICK"
+    assert main(["card", "out.onnx"]) == 0
+    assert "STICK, paf at stride 8, BGR NCHW any size, height 64" in capsys.readouterr().out
+
+
+def test_names_that_the_card_leaves_out_are_found_by_channels(place: pathlib.Path) -> None:
+    card = json.loads(onnx_bytes.STICK_CARD)
+    card["input"].pop("name")
+    card["heads"][0]["outputs"] = {"heatmaps": {}, "pafs": {}}
+    (place / "card.json").write_text(json.dumps(card))
+    fitted = give_card("net.onnx", "card.json", "out.onnx")
+    assert fitted.input.name == "image"
+    assert [ref.output for _, ref in fitted.heads[0].outputs] == ["heatmaps", "pafs"]
+
+
+def test_one_output_that_holds_both_is_cut(place: pathlib.Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="makes a network: pip install '.[export]'")
+    model = onnx.load("net.onnx")
+    model.graph.node.pop()
+    del model.graph.output[:]
+    model.graph.output.append(onnx.helper.make_tensor_value_info("all", 1, ["N", 7, "h", "w"]))
+    onnx.save(model, "one.onnx")
+    card = json.loads(onnx_bytes.STICK_CARD)
+    card["heads"][0]["outputs"] = {"heatmaps": {}, "pafs": {}}
+    (place / "card.json").write_text(json.dumps(card))
+    fitted = give_card("one.onnx", "card.json", "out.onnx")
+    assert [(ref.output, ref.channels) for _, ref in fitted.heads[0].outputs] == [("all", (0, 3)), ("all", (3, 7))]
+
+
+def test_of_several_stages_the_last_counts(place: pathlib.Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="makes a network: pip install '.[export]'")
+    model = onnx.load("net.onnx")
+    for name, count in (("heatmaps", 3), ("pafs", 4)):
+        model.graph.node.append(onnx.helper.make_node("Relu", [name], [name + "_2"]))
+        model.graph.output.append(onnx.helper.make_tensor_value_info(name + "_2", 1, ["N", count, "h", "w"]))
+    onnx.save(model, "two.onnx")
+    card = json.loads(onnx_bytes.STICK_CARD)
+    card["heads"][0]["outputs"] = {"heatmaps": {}, "pafs": {}}
+    (place / "card.json").write_text(json.dumps(card))
+    fitted = give_card("two.onnx", "card.json", "out.onnx")
+    assert [ref.output for _, ref in fitted.heads[0].outputs] == ["heatmaps_2", "pafs_2"]
+
+
+def test_weights_beside_the_file_stay_beside_it(place: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    onnx = pytest.importorskip("onnx", reason="makes a network: pip install '.[export]'")
+    (place / "model").mkdir()
+    onnx.save(onnx.load("net.onnx"), "model/net.onnx", save_as_external_data=True, location="weights.bin",
+              size_threshold=100)
+    assert main(["card", "model/net.onnx", "--preset", "card.json", "-o", "out.onnx"]) == 1
+    assert "keeps weights in files beside it; write the copy into the same folder" in capsys.readouterr().err
+    assert main(["card", "model/net.onnx", "--preset", "card.json", "-o", "model/out.onnx"]) == 0
+
+
+USAGE = [
+    (["card"], "expected MODEL.onnx, or --list"), (["card", "net.onnx", "-o", "x.onnx"], "-o needs --preset NAME"),
+    (["card", "net.onnx", "--preset", "card.json"], "--preset needs -o OUT.onnx"),
+    (["card", "net.onnx", "--prest", "x"], "did you mean --preset?"), (["crad"], "crad"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), USAGE, ids=[" ".join(words) for words, _ in USAGE])
+def test_words_that_make_no_command_exit_with_2(place: pathlib.Path, capsys: pytest.CaptureFixture[str],
+                                                words: list[str], message: str) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        main(words)
+    assert leaving.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+RUN_ERRORS = [
+    ("no such model", ["nte.onnx", "--preset", "card.json"], "cannot read model nte.onnx"),
+    ("no such preset", ["net.onnx", "--preset", "opnpose"], "unknown preset 'opnpose'; known: "),
+    ("no such card", ["net.onnx", "--preset", "my.json"], "cannot read card my.json"),
+    ("a card that is none", ["net.onnx", "--preset", "bad.json"], "bad.json: not valid JSON"),
+    ("the output exists", ["net.onnx", "--preset", "card.json", "-o", "card.json"], "card.json exists; add --overwrite"),
+    ("no folder for it", ["net.onnx", "--preset", "card.json", "-o", "no/out.onnx"], "no/out.onnx"),
+    ("a model cut short", ["cut.onnx", "--preset", "card.json"], "cut.onnx is not a readable ONNX file"),
+    ("no model at all", ["bad.json", "--preset", "card.json"], "bad.json is not a readable ONNX file"),
+]
+
+
+@pytest.mark.parametrize(("words", "message"), [case[1:] for case in RUN_ERRORS], ids=[case[0] for case in RUN_ERRORS])
+def test_what_is_wrong_is_said_in_one_line(place: pathlib.Path, capsys: pytest.CaptureFixture[str],
+                                           words: list[str], message: str) -> None:
+    (place / "bad.json").write_text("{")
+    (place / "cut.onnx").write_bytes((place / "net.onnx").read_bytes()[:2000])
+    before = sorted(path.name for path in place.iterdir())
+    assert main(["card", *words, *([] if "-o" in words else ["-o", "out.onnx"])]) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert sorted(path.name for path in place.iterdir()) == before
