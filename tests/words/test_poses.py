@@ -28,18 +28,18 @@ def test_people_are_chosen_by_slice_indices_or_mask(which, left):
 
 
 WRONG = [
-    ("keypoints of another set", dict(keypoints=np.zeros((2, 18, 2), np.float32)), "keypoints: expected shape (2, 17, 2)"),
-    ("scores of other people", dict(scores=np.zeros((3, 17), np.float32)), "scores: expected shape (2, 17)"),
-    ("person scores", dict(person_scores=np.zeros((2, 1), np.float32)), "person_scores: expected shape (2,)"),
-    ("boxes", dict(boxes_xyxy=np.zeros((2, 5), np.float32)), "boxes_xyxy: expected shape (2, 4)"),
-    ("ids", dict(ids=np.zeros(3, np.int64)), "ids: expected shape (2,)"),
+    ("keypoints of another set", {"keypoints": np.zeros((2, 18, 2), np.float32)}, "expected shape (2, 17, 2)"),
+    ("scores of other people", {"scores": np.zeros((3, 17), np.float32)}, "scores: expected shape (2, 17)"),
+    ("person scores", {"person_scores": np.zeros((2, 1), np.float32)}, "person_scores: expected shape (2,)"),
+    ("boxes", {"boxes_xyxy": np.zeros((2, 5), np.float32)}, "boxes_xyxy: expected shape (2, 4)"),
+    ("ids", {"ids": np.zeros(3, np.int64)}, "ids: expected shape (2,)"),
 ]
 
 
 @pytest.mark.parametrize("change, message", [case[1:] for case in WRONG], ids=[case[0] for case in WRONG])
 def test_a_wrong_shape_is_refused_with_expected_and_got(change, message):
-    parts = dict(keypoints=np.zeros((2, 17, 2), np.float32), scores=np.zeros((2, 17), np.float32),
-                 person_scores=np.zeros(2, np.float32), skeleton=get_skeleton("COCO_17"))
+    parts = {"keypoints": np.zeros((2, 17, 2), np.float32), "scores": np.zeros((2, 17), np.float32),
+                 "person_scores": np.zeros(2, np.float32), "skeleton": get_skeleton("COCO_17")}
     with pytest.raises(ShapeError) as caught:
         Poses(**dict(parts, **change))
     assert message in str(caught.value)

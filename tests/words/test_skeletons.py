@@ -120,7 +120,7 @@ BAD = [
     ("pair of one point", {"name": "X", "keypoints": ["a", "b"], "paf": {"pairs": [[1, 1]]}}, "`paf.pairs`"),
     ("pair of booleans", {"name": "X", "keypoints": ["a", "b"], "paf": {"pairs": [[False, True]]}}, "`paf.pairs`"),
     ("channel twice", {"name": "X", "keypoints": ["a", "b", "c"],
-                       "paf": {"pairs": [[0, 1], [1, 2]], "channels": [[0, 1], [1, 2]]}}, "each of the 4 channels once"),
+                       "paf": {"pairs": [[0, 1], [1, 2]], "channels": [[0, 1], [1, 2]]}}, "of the 4 channels once"),
     ("too few sigmas", {"name": "X", "keypoints": ["a", "b"], "oks_sigmas": [0.1]}, "`oks_sigmas` is a list of 2"),
     ("a colour too bright", {"name": "X", "keypoints": ["a"], "draw": {"colors_rgb": [[0, 0, 256]]}}, "colors_rgb"),
     ("draw is a list", {"name": "X", "keypoints": ["a"], "draw": []}, "are objects"),
