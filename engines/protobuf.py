@@ -53,7 +53,7 @@ def text(message: memoryview, number: int) -> str:
 
 def encode_bytes(number: int, value: bytes) -> bytes:
     """One length-delimited field."""
-    return _encode_varint(number << 3 | BYTES) + _encode_varint(len(value)) + value
+    return encode_varint(number << 3 | BYTES) + encode_varint(len(value)) + value
 
 
 def _varint(message: memoryview, at: int) -> Tuple[int, int]:
@@ -75,7 +75,8 @@ def _slice(message: memoryview, at: int, length: int) -> Tuple[memoryview, int]:
     return message[at:at + length], at + length
 
 
-def _encode_varint(value: int) -> bytes:
+def encode_varint(value: int) -> bytes:
+    """One number of at least 0."""
     encoded = bytearray()
     while value > 127:
         encoded.append(value & 127 | 128)

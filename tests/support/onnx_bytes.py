@@ -4,23 +4,14 @@ Field numbers are those of onnx.proto. IR 7, opset 13.
 """
 import struct
 
-from wholebody.engines.protobuf import encode_bytes
+from wholebody.engines.protobuf import encode_bytes, encode_varint
 
 FLOAT, INT64 = 1, 7
 
 
-def varint(value):
-    encoded = bytearray()
-    while value > 127:
-        encoded.append(value & 127 | 128)
-        value >>= 7
-    encoded.append(value)
-    return bytes(encoded)
-
-
 def number(field, value):
     """One varint field."""
-    return varint(field << 3) + varint(int(value))
+    return encode_varint(field << 3) + encode_varint(int(value))
 
 
 def text(field, value):

@@ -2,7 +2,7 @@
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING, List, Optional
+from typing import TYPE_CHECKING, List, Optional, Sequence
 
 from wholebody.cli.frame import OK, RUN_ERROR, Parser, run_command
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 STDOUT = "-"
 SCALES = ("input", "net", "output", "unit", "centred")
+VARIANTS = ("body", "foot", "face", "hand21", "hand42")
+MAPS = ("parts", "background", "pafs")
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -46,13 +48,15 @@ def _add_outputs(output: "argparse._ArgumentGroup") -> None:
     output.add_argument("--json", metavar="DIR", nargs="?", const=STDOUT, action="append", default=[],
                         help="OpenPose JSON 1.3, one file a frame; without DIR: the summary of the run on stdout")
     output.add_argument("--coco", metavar="FILE.json", help="COCO keypoint results")
+    output.add_argument("--coco-variants", metavar="WHICH", type=_variants, default="body",
+                        help="some of %s: one file each, named FILE_foot.json and so on" % ",".join(VARIANTS))
     output.add_argument("--keypoint-scale", type=_scale, default="input", metavar="SCALE",
                         help="coordinates in OpenPose JSON: input (0), net (1), output (2), unit (3) or centred (4)")
     output.add_argument("--part-candidates", action="store_true",
                         help="add every peak before assembly to OpenPose JSON")
     output.add_argument("--write-heatmaps", metavar="DIR", help="the network's maps, one file a frame")
     output.add_argument("--heatmaps-add", metavar="WHICH", type=_which,
-                        help="some of parts,background,pafs: what --write-heatmaps writes (default: all there are)")
+                        help="some of %s: what --write-heatmaps writes (default: all there are)" % ",".join(MAPS))
     output.add_argument("--heatmaps-format", choices=("png", "jpg", "float"), default="png",
                         help="of --write-heatmaps")
     output.add_argument("--heatmaps-scale", type=int, choices=(0, 1, 2, 3), default=2,
@@ -88,7 +92,7 @@ def _sinks(args: argparse.Namespace, source: "Source", has_background: bool) -> 
         if folder != STDOUT:
             sinks.append(available.OpenPoseJson(folder, overwrite, names))
     if args.coco:
-        sinks.append(available.CocoJson(args.coco, overwrite, names))
+        sinks.append(available.CocoJson(args.coco, overwrite, names, args.coco_variants.split(",")))
     if args.overlay:
         sinks.append(available.OverlayPictures(args.overlay, overwrite, names))
     if args.video:
@@ -107,13 +111,17 @@ def _report(args: argparse.Namespace, summary: "Summary", wrote_something: bool)
     if args.quiet:
         return
     stages = ", ".join("%s %.1f" % (stage, spread["p50"]) for stage, spread in summary.stage_ms.items())
-    print("%d frame%s, %d people in %d of them, %.1f frames/s; median ms: %s"
-          % (summary.frames, "" if summary.frames == 1 else "s", summary.people, summary.frames_with_people,
-             summary.frames / max(summary.seconds, 1e-9), stages))
+    print("%s, %s in %d of them, %.1f frames/s; median ms: %s"
+          % (_counted(summary.frames, "frame", "frames"), _counted(summary.people, "person", "people"),
+             summary.frames_with_people, summary.frames / max(summary.seconds, 1e-9), stages))
     if summary.problems:
         print("%d could not be read: see above" % len(summary.problems))
     if not wrote_something:
         print("Nothing was written: add --overlay DIR, --json DIR, --coco FILE or --video FILE")
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return "%d %s" % (number, one if number == 1 else many)
 
 
 def _count(text: str) -> int:
@@ -138,9 +146,16 @@ def _scale(text: str) -> str:
 
 
 def _which(text: str) -> str:
-    unknown = set(text.split(",")) - {"parts", "background", "pafs"}
-    if unknown:
-        raise argparse.ArgumentTypeError("expected some of parts,background,pafs, got %r" % text)
+    return _some_of(MAPS, text)
+
+
+def _variants(text: str) -> str:
+    return _some_of(VARIANTS, text)
+
+
+def _some_of(known: Sequence[str], text: str) -> str:
+    if set(text.split(",")) - set(known):
+        raise argparse.ArgumentTypeError("expected some of %s, got %r" % (",".join(known), text))
     return text
 
 
