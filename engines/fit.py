@@ -1,7 +1,7 @@
 """Does a card fit a network? Checked on the shapes it declares when it is opened."""
 from typing import Sequence, Tuple
 
-from wholebody.card import ModelCard
+from wholebody.card import Head, ModelCard
 from wholebody.engines.engine import Dim, TensorInfo
 from wholebody.errors import CardError
 
@@ -21,16 +21,36 @@ def check_fit(card: ModelCard, inputs: Sequence[TensorInfo], outputs: Sequence[T
         _refuse(where, "the card makes an input of [%s]" % ", ".join(str(d) for d in expected), inputs)
     if spec.size is None and any(isinstance(dim, int) for dim in _sides(found, spec.layout)):
         _refuse(where, "the card says that the input may have any size", inputs)
+    _check_outputs(card, outputs, where)
+
+
+def _check_outputs(card: ModelCard, outputs: Sequence[TensorInfo], where: str) -> None:
     known = {info.name: info for info in outputs}
     for head in card.heads:
         for role, ref in head.outputs:
+            reads = "the card reads %s from output %r" % (role, ref.output)
             if ref.output not in known:
-                _refuse(where, "the card reads %s from output %r" % (role, ref.output), outputs)
+                _refuse(where, reads, outputs)
             shape = known[ref.output].shape
             channels = shape[1 if head.layout == "NCHW" else -1] if len(shape) == 4 else None
-            if ref.channels is not None and isinstance(channels, int) and channels < ref.channels[1]:
-                _refuse(where, "the card reads %s from channels %d to %d of output %r"
-                        % (role, ref.channels[0], ref.channels[1], ref.output), outputs)
+            if ref.channels is not None:
+                first, end = ref.channels
+                if isinstance(channels, int) and channels < end:
+                    _refuse(where, "%s, channels %d to %d" % (reads, first, end), outputs)
+                channels = end - first
+            wanted = _map_channels(card, head, role)
+            if wanted and isinstance(channels, int) and channels not in wanted:
+                _refuse(where, "%s: expected %s channels, got %d"
+                        % (reads, " or ".join(str(n) for n in wanted), channels), outputs)
+
+
+def _map_channels(card: ModelCard, head: Head, role: str) -> Tuple[int, ...]:
+    """How many channels this role may have; () where any number will do."""
+    if head.kind != "paf" or card.skeleton is None:
+        return ()
+    if role == "pafs":
+        return (card.skeleton.paf_channel_count,)
+    return tuple(sorted({card.skeleton.heatmap_channels, len(card.skeleton.keypoints)}, reverse=True))
 
 
 def _sides(info: TensorInfo, layout: str) -> Sequence[Dim]:

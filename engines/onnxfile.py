@@ -32,8 +32,11 @@ class OnnxFile(NamedTuple):
 
 def read_bytes(path: Union[str, pathlib.Path]) -> bytes:
     """The whole file, or a ModelError that says why not."""
+    file = pathlib.Path(path)
     try:
-        data = pathlib.Path(path).read_bytes()
+        if file.exists() and not file.is_file():  # reading a pipe would wait for ever
+            raise ModelError("cannot read model %s: it is not a regular file" % path)
+        data = file.read_bytes()
     except OSError as error:
         raise ModelError("cannot read model %s: %s" % (path, error.strerror or error))
     if not data:
@@ -86,7 +89,10 @@ def card_of(model: OnnxFile, where: str) -> ModelCard:
     """The card inside a model, or a CardError that says how to give it one."""
     if METADATA_KEY not in model.metadata:
         raise CardError(NO_CARD.format(model=where))
-    return card_from_json(model.metadata[METADATA_KEY], where + ": card")
+    try:
+        return card_from_json(model.metadata[METADATA_KEY], where + ": card")
+    except CardError as error:
+        raise CardError("%s; give it a new one: wb-export card %s --preset NAME -o OUT.onnx" % (error, where))
 
 
 def graph_sha256(data: bytes) -> str:

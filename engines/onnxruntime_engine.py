@@ -19,24 +19,25 @@ _FATAL_ONLY = 4  # its own log repeats, over several lines, what the exception s
 class OnnxRuntimeEngine(Engine):
     """One ONNX file in one session on the CPU."""
 
-    def __init__(self, path: str, threads: int = 0) -> None:
-        """`threads` 0 lets ONNX Runtime take every core."""
+    def __init__(self, path: str, threads: int = 0, read_card: bool = True) -> None:
+        """`threads` 0 lets ONNX Runtime take every core; without `read_card` a damaged card is no hindrance."""
         data = read_bytes(path)
         model = parse_onnx(data, path)
         self.path = path
-        self.card: Optional[ModelCard] = card_of(model, path) if METADATA_KEY in model.metadata else None
+        self.card: Optional[ModelCard] = (
+            card_of(model, path) if read_card and METADATA_KEY in model.metadata else None)
         # A path, not bytes, when weights lie beside the file: they are found relative to it.
-        self._session: Any = _session(path if model.external_data else data, path, threads)
-        self.inputs = _infos(self._session.get_inputs())
-        self.outputs = _infos(self._session.get_outputs())
+        self._session, self.inputs, self.outputs = _open(path if model.external_data else data, path, threads)
         self._output_names = [info.name for info in self.outputs]
 
     def infer(self, feeds: "Dict[str, npt.NDArray[np.float32]]") -> "Dict[str, npt.NDArray[np.float32]]":
         """Run once on the CPU."""
+        if self._session is None:
+            raise ModelError("%s is closed; open it again" % self.path)
         try:
             values = self._session.run(self._output_names, feeds)
         except Exception as error:  # ONNX Runtime's own classes derive from nothing narrower
-            shapes = ", ".join("%s %s" % (name, list(array.shape)) for name, array in feeds.items())
+            shapes = ", ".join("%s %s %s" % (name, array.dtype, list(array.shape)) for name, array in feeds.items())
             raise ModelError("%s cannot run on %s: %s" % (self.path, shapes, _one_line(error)))
         return dict(zip(self._output_names, values))
 
@@ -45,13 +46,15 @@ class OnnxRuntimeEngine(Engine):
         self._session = None
 
 
-def _session(model: Any, path: str, threads: int) -> Any:
+def _open(model: Any, path: str, threads: int) -> Tuple[Any, Tuple[TensorInfo, ...], Tuple[TensorInfo, ...]]:
     ort = require("onnxruntime")
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL_ONLY
     options.intra_op_num_threads = threads
     try:
-        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        # Its fallback would print to stdout and try the same provider again.
+        session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+        return session, _infos(session.get_inputs()), _infos(session.get_outputs())
     except Exception as error:
         raise ModelError("ONNX Runtime %s cannot open %s: %s" % (ort.__version__, path, _one_line(error)))
 

@@ -13,8 +13,11 @@ BACKENDS: Dict[str, Callable[..., Engine]] = {".onnx": OnnxRuntimeEngine}
 def open_engine(path: str, threads: int = 0) -> Engine:
     """The engine for a model file, chosen by its ending."""
     file = pathlib.Path(path)
-    if not file.exists():
-        raise ModelError("no model at %s%s" % (path, _did_you_mean(file)))
+    try:
+        if not file.exists():
+            raise ModelError("no model at %s%s" % (path, _did_you_mean(file)))
+    except OSError as error:
+        raise ModelError("cannot open model %s: %s" % (path, error.strerror or error))
     if file.is_dir() or file.suffix.lower() not in BACKENDS:
         raise ModelError("%s: this version opens %s files; got %s"
                          % (path, ", ".join(BACKENDS), "a folder" if file.is_dir() else file.suffix or "no ending"))

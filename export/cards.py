@@ -10,19 +10,22 @@ from wholebody.engines.onnxfile import graph_sha256, parse_onnx, read_bytes, wit
 from wholebody.engines.onnxruntime_engine import OnnxRuntimeEngine
 from wholebody.errors import CardError, ModelError, OutputError
 from wholebody.export.presets import Shapes, fit_heads, fit_input, load_preset, preset_names
-from wholebody.files import write_bytes
+from wholebody.files import check_free, write_bytes
+from wholebody.runtime.estimator import decoding_options
+from wholebody.runtime.heads import PafHead
 
 _PROBE_SIZE = (128, 192)  # height, width for networks of any size; unequal so that swapped axes show
 
 
 def give_card(model: str, preset: str, output: str, overwrite: bool = False) -> ModelCard:
     """Writes `output`: the model with the preset's card, fitted to its names and proved on a blank picture."""
+    check_free(output, overwrite)
     data = read_bytes(model)
     outside = parse_onnx(data, model)
     if outside.external_data and pathlib.Path(output).resolve().parent != pathlib.Path(model).resolve().parent:
         raise OutputError(f"{model} keeps weights in files beside it; write the copy into the same folder, "
                           f"not to {output}")
-    with OnnxRuntimeEngine(model) as engine:
+    with OnnxRuntimeEngine(model, read_card=False) as engine:  # whose card, if any, is replaced
         card = fit_card(load_preset(preset), engine, preset)
     card = card._replace(source=pathlib.Path(model).name, weights_sha256=graph_sha256(data))
     write_bytes(output, with_card(data, card), overwrite)
@@ -44,6 +47,8 @@ def _fit(card: ModelCard, engine: Engine) -> ModelCard:
     net_size = spec.size or _PROBE_SIZE
     fitted = card._replace(input=spec, heads=fit_heads(card, _probe(engine, spec, net_size), net_size, engine.path))
     check_fit(fitted, engine.inputs, engine.outputs, engine.path)
+    if any(head.kind == "paf" for head in fitted.heads):
+        decoding_options(fitted, PafHead(fitted).skeleton)  # what wb-run would refuse is refused here
     return fitted
 
 

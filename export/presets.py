@@ -34,10 +34,14 @@ def fit_input(spec: InputSpec, inputs: Sequence[TensorInfo], where: str) -> Inpu
         raise CardError(f"{where}: expected one input{f' {spec.name!r}' if spec.name else ''}, "
                         f"got {'; '.join(str(info) for info in inputs) or 'none'}")
     info = inputs[0]
+    if info.dtype != "float32":
+        raise CardError(f"{where}: expected a float32 input, got {info}")
     if len(info.shape) != 4:
         raise CardError(f"{where}: expected a picture as input ({spec.layout}), got {info}")
-    channels, sides = (info.shape[1], info.shape[2:]) if spec.layout == "NCHW" else (info.shape[3], info.shape[1:3])
-    if isinstance(channels, int) and channels != 3:
+    first, last = info.shape[1], info.shape[3]
+    channels, other, sides = ((first, last, info.shape[2:]) if spec.layout == "NCHW"
+                              else (last, first, info.shape[1:3]))
+    if (isinstance(channels, int) or other == 3) and channels != 3:
         raise CardError(f"{where}: expected 3 channels in layout {spec.layout}, got {info}")
     fixed = tuple(side for side in sides if isinstance(side, int))
     if len(fixed) == 2 and spec.size not in (None, fixed):
@@ -62,15 +66,17 @@ def _fit_maps(head: Head, card: ModelCard, shapes: Shapes, net_size: tuple[int, 
     first = 0
     for role, count in wanted.items():
         ref = head.output(role)
-        if ref.output in maps:
-            found[role] = ref
+        if ref.output:  # a card that names its output means that one and no other
+            if ref.output in maps and _channels_read(ref, _channels(maps[ref.output], head.layout)) == count:
+                found[role] = ref
         elif count in by_channels:
             found[role] = TensorRef(by_channels[count])
         elif together in by_channels:
             found[role] = TensorRef(by_channels[together], (first, first + count))
         first += count
     if len(found) < len(wanted):
-        needed = " and ".join(f"{count} channels ({role})" for role, count in wanted.items())
+        needed = " and ".join(f"{count} channels ({_asked_for(role, head.output(role))})"
+                              for role, count in wanted.items())
         raise CardError(f"{where}: card {card.name!r} does not fit: expected maps of {needed} at stride {head.stride}, "
                         f"that is {head.layout} {sides[0]}x{sides[1]} for an input of {net_size[0]}x{net_size[1]}; "
                         f"the network gave {_list(shapes)}")
@@ -110,9 +116,22 @@ def _channels_wanted(head: Head, card: ModelCard) -> dict[str, int]:
     if card.skeleton is None:
         raise CardError(f"card {card.name!r}: a {head.kind} head needs a skeleton")
     if head.kind == "paf":
+        if not card.skeleton.paf_pairs:
+            raise CardError(f"card {card.name!r}: a paf head needs a skeleton with `paf.pairs`; "
+                            f"{card.skeleton.name} has no limbs")
         return {"heatmaps": card.skeleton.heatmap_channels, "pafs": card.skeleton.paf_channel_count}
     first, end = head.keypoints or (0, len(card.skeleton.keypoints))
     return {"heatmaps": end - first}
+
+
+def _channels_read(ref: TensorRef, there: int) -> int:
+    first, end = ref.channels or (0, there)
+    return min(end, there) - first
+
+
+def _asked_for(role: str, ref: TensorRef) -> str:
+    channels = f", channels {ref.channels[0]} to {ref.channels[1]}" if ref.channels else ""
+    return f"{role}: output {ref.output!r}{channels}" if ref.output else role
 
 
 def _channels(shape: tuple[int, ...], layout: str) -> int:

@@ -46,13 +46,13 @@ class Estimator:
         if "paf" not in [head.kind for head in self.card.heads]:
             raise CardError("%s: its heads are %s; this version finds people with paf networks only"
                             % (engine.path, ", ".join(head.kind for head in self.card.heads)))
-        check_fit(self.card, engine.inputs, engine.outputs, engine.path)
         self._head = PafHead(self.card)
+        check_fit(self.card, engine.inputs, engine.outputs, engine.path)
         self.skeleton = self._head.skeleton
         resolution = Resolution.parse(options.net_resolution) if options.net_resolution else Resolution()
         self._preprocess = Preprocessor(self.card.input, resolution)
         self._decode = PafDecoder(self.skeleton, stride=self._head.head.stride, backend=options.decoder,
-                                  options=_decoding(self.card, self.skeleton, options))
+                                  options=decoding_options(self.card, self.skeleton, options))
         self._geometry: Optional[Geometry] = None
         self._maps: Optional[PafMaps] = None
 
@@ -93,7 +93,8 @@ class Estimator:
         return [np.concatenate([self.geometry.to_frame(p[:, :2]), p[:, 2:]], axis=1) for p in peaks]
 
     def close(self) -> None:
-        """Free the network."""
+        """Free the network and the decoder."""
+        self._decode.close()
         self.engine.close()
 
     def __enter__(self) -> "Estimator":
@@ -110,12 +111,17 @@ def in_frame(poses: Poses, geometry: Geometry) -> Poses:
     return poses.with_keypoints(np.where(found, geometry.to_frame(poses.keypoints), np.float32(0)))
 
 
-def _decoding(card: ModelCard, skeleton: Skeleton, options: EstimatorOptions) -> PafOptions:
+def decoding_options(card: ModelCard, skeleton: Skeleton,
+                     options: EstimatorOptions = EstimatorOptions()) -> PafOptions:
     """The skeleton's thresholds, then the card's, then the user's choices."""
     unknown = sorted(name for name, _ in card.decoding if name not in SKELETON_MAY_SET)
     if unknown:
         raise CardError("%s: unknown thresholds in the card's decoding: %s; known: %s"
                         % (card.name, ", ".join(unknown), ", ".join(SKELETON_MAY_SET)))
+    try:
+        PafOptions.for_skeleton(skeleton, **dict(card.decoding))
+    except ValueError as error:
+        raise CardError("%s: %s" % (card.name, error))
     return PafOptions.for_skeleton(skeleton, number_people_max=options.number_people_max,
                                    maximize_positives=options.maximize_positives, **dict(card.decoding))
 

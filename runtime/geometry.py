@@ -1,14 +1,16 @@
 """How a picture lies in the network's input, and the way back."""
+import math
 from typing import TYPE_CHECKING, NamedTuple, Tuple
 
 import numpy as np
 
-from wholebody.card import InputSpec
+from wholebody.card import LONGEST_SIDE, InputSpec
 from wholebody.errors import ShapeError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+SHORTEST_SIDE = 16  # of a network size that somebody asks for, pixels
 _WIDEST = 16 / 9  # the side that follows grows no further than this shape (OpenPose's net_resolution_dynamic 1)
 
 
@@ -30,8 +32,10 @@ class Resolution(NamedTuple):
             width, height = (int(part) for part in parts)
         except ValueError:
             raise ShapeError("expected a resolution such as -1x368 or 656x368, got %r" % text)
-        if any(side == 0 or side < -1 or side > 16384 for side in (width, height)) or (width, height) == (-1, -1):
-            raise ShapeError("expected sides of 16 to 16384 pixels and at most one -1, got %r" % text)
+        sides = (width, height)
+        if sides == (-1, -1) or not all(s == -1 or SHORTEST_SIDE <= s <= LONGEST_SIDE for s in sides):
+            raise ShapeError("expected sides of %d to %d pixels and at most one -1, got %r"
+                             % (SHORTEST_SIDE, LONGEST_SIDE, text))
         return cls(width, height)
 
 
@@ -94,13 +98,25 @@ def net_size(spec: InputSpec, width: int, height: int, resolution: Resolution) -
     return _multiple(wanted.width, spec.multiple), _multiple(wanted.height, spec.multiple)
 
 
+def openpose_scale(source: Tuple[int, int], target: Tuple[int, int]) -> float:
+    """OpenPose's scale between two sizes (width, height): sides less one, the axis that fits less; one pixel has none.
+
+    >>> openpose_scale((1921, 1081), (641, 541))
+    0.3333333333333333
+    """
+    scales = [(t - 1) / (s - 1) for s, t in zip(source, target) if s > 1 and t > 1]
+    return min(scales) if scales else 1.0
+
+
 def _openpose(width: int, height: int, net_width: int, net_height: int) -> Geometry:
     """OpenPose's own mapping: pixel centres 0 of both pictures coincide, sides are counted less one."""
-    factor = min((net_width - 1) / max(width - 1, 1), (net_height - 1) / max(height - 1, 1))
-    covered = (min(net_width, int((width - 1) * factor) + 1), min(net_height, int((height - 1) * factor) + 1))
+    factor = openpose_scale((width, height), (net_width, net_height))
+    # To the last pixel that its kernel reaches: cubic when it grows, linear when it shrinks.
+    reach = 1 if factor > 1 else 0
+    covered = (min(net_width, math.ceil((width + reach) * factor)),
+               min(net_height, math.ceil((height + reach) * factor)))
     # Back-projection uses the rounded covered size, not the factor itself (spec: scaleNetToOutput).
-    rounded = (int(width * factor + 0.5), int(height * factor + 0.5))
-    back = min((width - 1) / max(rounded[0] - 1, 1), (height - 1) / max(rounded[1] - 1, 1))
+    back = openpose_scale((int(width * factor + 0.5), int(height * factor + 0.5)), (width, height))
     return Geometry(net_width, net_height, covered[0], covered[1], 0, 0, (back, back),
                     (0.5 - 0.5 * back, 0.5 - 0.5 * back))
 

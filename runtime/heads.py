@@ -24,6 +24,9 @@ class PafHead:
     def __init__(self, card: ModelCard) -> None:
         if card.skeleton is None:
             raise CardError("%s: a paf head needs a skeleton in the card" % card.name)
+        if not card.skeleton.paf_pairs:
+            raise CardError("%s: a paf head needs a skeleton with `paf.pairs`; %s has no limbs"
+                            % (card.name, card.skeleton.name))
         self.card = card
         self.skeleton: Skeleton = card.skeleton
         self.head: Head = card.head("paf")

@@ -17,6 +17,8 @@ def scale_keypoints(points: "npt.NDArray[np.float32]", scale: str, width: int, h
 
     "output" equals "input": results are always of the frame's own size.
     """
+    if scale not in SCALES:
+        raise ValueError("unknown keypoint scale %r; known: %s" % (scale, ", ".join(SCALES)))
     if scale in ("input", "output"):
         return points
     if scale == "net":

@@ -6,7 +6,7 @@ import numpy as np
 from wholebody.card import InputSpec
 from wholebody.errors import ShapeError
 from wholebody.packages import require
-from wholebody.runtime.geometry import Geometry, Resolution, plan
+from wholebody.runtime.geometry import Geometry, Resolution, openpose_scale, plan
 from wholebody.runtime.heads import channels_first
 from wholebody.runtime.warp import scale_from_origin
 
@@ -74,8 +74,7 @@ def _resize(image: "npt.NDArray[np.uint8]", geometry: Geometry, how: str) -> "np
     if size == (image.shape[1], image.shape[0]):
         return image
     if how == "openpose":
-        factor = min((geometry.net_width - 1) / max(image.shape[1] - 1, 1),
-                     (geometry.net_height - 1) / max(image.shape[0] - 1, 1))
+        factor = openpose_scale((image.shape[1], image.shape[0]), (geometry.net_width, geometry.net_height))
         return scale_from_origin(image, factor, size)
     cv2 = require("cv2")
     shrinks = size[0] < image.shape[1] or size[1] < image.shape[0]

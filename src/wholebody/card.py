@@ -1,13 +1,13 @@
 """ModelCard: all that must never be mis-paired with a network's weights, as JSON inside the ONNX file."""
 import json
-import math
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from wholebody.errors import CardError, SkeletonError
-from wholebody.skeletons import Skeleton, get_skeleton, skeleton_from_dict, skeleton_names, skeleton_to_dict
+from wholebody.skeletons import Skeleton, get_skeleton, is_number, skeleton_from_dict, skeleton_names, skeleton_to_dict
 
 METADATA_KEY = "wholebody.card"
 CARD_VERSION = 1
+LONGEST_SIDE = 16384  # of a network's input, pixels
 
 # What each kind of head delivers: role -> may be left out.
 ROLES = {
@@ -106,7 +106,7 @@ def card_from_json(text: str, where: str = "card") -> ModelCard:
     """The card of a JSON text; every field is checked and unknown ones are refused."""
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CardError("%s: not valid JSON: %s" % (where, error))
     fields = _Fields(data, where)
     version = fields.take("wholebody_card", CARD_VERSION)
@@ -116,12 +116,17 @@ def card_from_json(text: str, where: str = "card") -> ModelCard:
         name=fields.text("name"), licence=fields.text("licence", "unknown"), source=fields.text("source", ""),
         weights_sha256=fields.text("weights_sha256", ""), notes=fields.text("notes", ""),
         skeleton=_skeleton(fields.take("skeleton", None), where),
-        decoding=tuple(sorted((k, float(v)) for k, v in fields.mapping("decoding", {}).items())),
+        decoding=fields.numbers("decoding"),
         input=_input(fields.mapping("input"), where + ": input"),
         heads=tuple(_head(head, "%s: heads[%d]" % (where, i)) for i, head in enumerate(fields.array("heads"))))
     fields.done()
     if not card.heads:
         raise CardError("%s: expected at least one head" % where)
+    points = len(card.skeleton.keypoints) if card.skeleton else 0
+    for i, head in enumerate(card.heads):
+        if head.keypoints is not None and head.keypoints[1] > points:
+            raise CardError("%s: heads[%d]: `keypoints` ends at %d, the skeleton has %d"
+                            % (where, i, head.keypoints[1], points))
     return card
 
 
@@ -151,15 +156,15 @@ class _Fields:
         return str(self.wanted(name, "one of " + ", ".join(choices), lambda v: v in choices, *default))
 
     def number(self, name: str, default: float) -> float:
-        return float(self.wanted(name, "a number", _is_number, default))
+        return float(self.wanted(name, "a number", is_number, default))
 
     def count(self, name: str, default: int, least: int = 1) -> int:
-        return int(self.wanted(name, "a whole number of at least %d" % least,
-                               lambda v: type(v) is int and v >= least, default))
+        return int(self.wanted(name, "a whole number from %d to %d" % (least, LONGEST_SIDE),
+                               lambda v: type(v) is int and least <= v <= LONGEST_SIDE, default))
 
     def three(self, name: str, default: float) -> Tuple[float, float, float]:
         value = self.wanted(name, "three numbers", lambda v: isinstance(v, list) and len(v) == 3
-                            and all(_is_number(x) for x in v), [default] * 3)
+                            and all(is_number(x) for x in v), [default] * 3)
         return float(value[0]), float(value[1]), float(value[2])
 
     def range(self, name: str, what: str, good: Callable[[int, int], bool]) -> Optional[Tuple[int, int]]:
@@ -170,16 +175,17 @@ class _Fields:
     def mapping(self, name: str, *default: Dict[str, Any]) -> Dict[str, Any]:
         return dict(self.wanted(name, "an object", lambda v: isinstance(v, dict), *default))
 
+    def numbers(self, name: str) -> Tuple[Tuple[str, float], ...]:
+        value = self.wanted(name, "an object of numbers", lambda v: isinstance(v, dict)
+                            and all(is_number(x) for x in v.values()), {})
+        return tuple(sorted((key, float(number)) for key, number in value.items()))
+
     def array(self, name: str) -> List[Any]:
         return list(self.wanted(name, "a list", lambda v: isinstance(v, list)))
 
     def done(self) -> None:
         if self.left:
             raise CardError("%s: unknown fields: %s" % (self.where, ", ".join(sorted(self.left))))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _skeleton(value: Any, where: str) -> Optional[Skeleton]:
@@ -197,7 +203,7 @@ def _input(data: Dict[str, Any], where: str) -> InputSpec:
         name=fields.text("name", ""), layout=fields.choice("layout", LAYOUTS, "NCHW"),
         color=fields.choice("color", COLORS, "bgr"), scale=fields.number("scale", 1.0),
         mean=fields.three("mean", 0.0), std=fields.three("std", 1.0),
-        size=fields.range("size", "[height, width] or null", lambda h, w: h > 0 and w > 0),
+        size=fields.range("size", "[height, width] or null", lambda h, w: 0 < min(h, w) <= max(h, w) <= LONGEST_SIDE),
         height=fields.count("height", 368), multiple=fields.count("multiple", 8),
         resize=fields.choice("resize", RESIZES, "fit"), padding=fields.choice("padding", PADDINGS, "right-bottom"),
         pad_value=fields.three("pad_value", 0.0))

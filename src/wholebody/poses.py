@@ -43,7 +43,7 @@ class Poses:
                            else _checked("boxes_xyxy", boxes_xyxy, (people, 4)))
         if ids is not None and np.shape(ids) != (people,):
             raise ShapeError("ids: expected shape (%d,), got %s" % (people, np.shape(ids)))
-        self.ids = ids
+        self.ids = None if ids is None else np.asarray(ids, np.int64)
 
     @classmethod
     def empty(cls, skeleton: Skeleton) -> "Poses":
@@ -58,8 +58,12 @@ class Poses:
     def __repr__(self) -> str:
         return "Poses(%d %s, %s)" % (len(self), "person" if len(self) == 1 else "people", self.skeleton.name)
 
-    def __getitem__(self, which: "Union[slice, npt.NDArray[np.int64], npt.NDArray[np.bool_]]") -> "Poses":
-        """The chosen people, by slice, index array or mask."""
+    def __getitem__(self, which: "Union[int, slice, npt.NDArray[np.int64], npt.NDArray[np.bool_]]") -> "Poses":
+        """The chosen people, by slice, index array or mask; one number gives one person, so a loop gives each."""
+        if isinstance(which, (int, np.integer)):
+            if not -len(self) <= which < len(self):
+                raise IndexError("person %d of %d" % (which, len(self)))
+            which = np.array([which])
         return Poses(self.keypoints[which], self.scores[which], self.person_scores[which], self.skeleton,
                      self.boxes_xyxy[which], None if self.ids is None else self.ids[which])
 

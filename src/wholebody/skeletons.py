@@ -8,6 +8,7 @@ from wholebody.errors import SkeletonError
 SKELETON_DIR = pathlib.Path(__file__).resolve().parent / "data" / "skeletons"
 PARTS = ("body", "foot", "left_hand", "right_hand", "hand", "face")
 Pair = Tuple[int, int]
+_LARGEST = 1e30
 
 # What a set lacks by name but has by anatomy: the mean of the points on the right (spec of every set:
 # OpenPose trains its neck and mid-hip as the mean of the shoulders and hips).
@@ -19,6 +20,7 @@ DERIVED = {
     "left_wrist": ("left_hand_root",),
     "right_wrist": ("right_hand_root",),
 }
+
 
 class Skeleton(NamedTuple):
     """One keypoint set. Indices are keypoint indices; PAF channels count from the first PAF channel."""
@@ -106,7 +108,7 @@ def load_skeleton(path: Union[str, pathlib.Path]) -> Skeleton:
         data = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise SkeletonError("cannot read skeleton %s: %s" % (path, error.strerror or error))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SkeletonError("skeleton %s is not valid JSON: %s" % (path, error))
     return skeleton_from_dict(data, where=str(path))
 
@@ -115,33 +117,39 @@ def skeleton_from_dict(data: Dict[str, Any], where: str = "skeleton") -> Skeleto
     """A set from its JSON object; only `name` and `keypoints` are required."""
     check = _Checker(where)
     check.that(isinstance(data, dict), "expected a JSON object, got %s" % type(data).__name__)
-    unknown = set(data) - {"name", "description", "keypoints", "parts", "flip_pairs", "oks_sigmas", "draw", "paf"}
-    check.that(not unknown, "unknown fields: %s" % ", ".join(sorted(unknown)))
+    check.known("", data, ("name", "description", "keypoints", "parts", "flip_pairs", "oks_sigmas", "draw", "paf"))
     keypoints: Any = data.get("keypoints")
     check.that(isinstance(data.get("name"), str) and bool(data["name"]), "expected a text `name`")
-    check.that(isinstance(keypoints, list) and len(keypoints) > 0 and all(isinstance(k, str) for k in keypoints),
+    check.that(isinstance(keypoints, list) and len(keypoints) > 0
+               and all(isinstance(k, str) and k for k in keypoints),
                "expected `keypoints`, a list of names")
     count = len(keypoints)
     check.that(len(set(keypoints)) == count, "`keypoints` has a name twice")
     parts = _parts(data.get("parts", {"body": list(range(count))}), count, check)
     draw, paf = data.get("draw", {}), data.get("paf", {})
     check.that(isinstance(draw, dict) and isinstance(paf, dict), "`draw` and `paf` are objects")
+    check.known("draw.", draw, ("limbs", "colors_rgb", "scales"))
+    check.known("paf.", paf, ("background", "pairs", "channels", "decoding"))
     pairs = check.pairs("paf.pairs", paf.get("pairs", []), count)
     channels = check.pairs("paf.channels", paf.get("channels", [[2 * i, 2 * i + 1] for i in range(len(pairs))]),
                            2 * len(pairs))
     check.that(sorted(c for pair in channels for c in pair) == list(range(2 * len(pairs))),
                "`paf.channels` must use each of the %d channels once" % (2 * len(pairs)))
     sigmas = data.get("oks_sigmas")
-    decoding = paf.get("decoding", {})
-    check.that(isinstance(decoding, dict), "`paf.decoding` is an object of thresholds")
+    flips = check.pairs("flip_pairs", data.get("flip_pairs", []), count)
+    check.that(len({i for pair in flips for i in pair}) == 2 * len(flips), "`flip_pairs` uses a keypoint twice")
+    background, decoding = paf.get("background", False), paf.get("decoding", {})
+    check.that(isinstance(background, bool), "`paf.background` is true or false")
+    check.that(isinstance(decoding, dict) and all(is_number(v) for v in decoding.values()),
+               "`paf.decoding` is an object of numbers")
     return Skeleton(
         name=data["name"], keypoints=tuple(keypoints), parts=parts,
-        flip_pairs=check.pairs("flip_pairs", data.get("flip_pairs", []), count),
+        flip_pairs=flips,
         limbs=check.pairs("draw.limbs", draw.get("limbs", [list(p) for p in pairs]), count),
         colors_rgb=check.colors("draw.colors_rgb", draw.get("colors_rgb", _rainbow(count)), count),
         draw_scales=check.numbers("draw.scales", draw.get("scales", [1.0] * count), count),
         oks_sigmas=None if sigmas is None else check.numbers("oks_sigmas", sigmas, count),
-        paf_pairs=pairs, paf_channels=channels, has_background=bool(paf.get("background", False)),
+        paf_pairs=pairs, paf_channels=channels, has_background=background,
         decoding=tuple(sorted((str(k), float(v)) for k, v in decoding.items())))
 
 
@@ -156,7 +164,7 @@ def skeleton_to_dict(skeleton: Skeleton) -> Dict[str, Any]:
     }
     if skeleton.oks_sigmas is not None:
         data["oks_sigmas"] = list(skeleton.oks_sigmas)
-    if skeleton.paf_pairs:
+    if skeleton.paf_pairs or skeleton.has_background or skeleton.decoding:
         data["paf"] = {"background": skeleton.has_background, "pairs": [list(p) for p in skeleton.paf_pairs],
                        "channels": [list(p) for p in skeleton.paf_channels], "decoding": dict(skeleton.decoding)}
     return data
@@ -172,6 +180,10 @@ class _Checker:
         if not condition:
             raise SkeletonError("%s: %s" % (self.where, message))
 
+    def known(self, prefix: str, value: Dict[str, Any], names: Tuple[str, ...]) -> None:
+        unknown = sorted(prefix + str(name) for name in value if name not in names)
+        self.that(not unknown, "unknown fields: %s" % ", ".join(unknown))
+
     def pairs(self, field: str, value: Any, limit: int) -> Tuple[Pair, ...]:
         def is_pair(item: Any) -> bool:
             return (isinstance(item, list) and len(item) == 2 and item[0] != item[1]
@@ -182,7 +194,7 @@ class _Checker:
 
     def numbers(self, field: str, value: Any, count: int) -> Tuple[float, ...]:
         self.that(isinstance(value, list) and len(value) == count
-                  and all(isinstance(v, (int, float)) and v >= 0 for v in value),
+                  and all(is_number(v) and v >= 0 for v in value),
                   "`%s` is a list of %d numbers" % (field, count))
         return tuple(float(v) for v in value)
 
@@ -200,7 +212,18 @@ def _parts(value: Any, count: int, check: _Checker) -> Tuple[Tuple[str, Tuple[in
         check.that(name in PARTS, "unknown part %r; known: %s" % (name, ", ".join(PARTS)))
         check.that(isinstance(indices, list) and all(type(i) is int and 0 <= i < count for i in indices),
                    "part %r is a list of indices below %d" % (name, count))
+    used = [i for indices in value.values() for i in indices]
+    check.that(len(set(used)) == len(used), "`parts` uses a keypoint twice")
     return tuple((name, tuple(value[name])) for name in PARTS if name in value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value of JSON is a number that a float can hold; `true`, NaN and 10**400 are none.
+
+    >>> is_number(1), is_number(True), is_number(10 ** 400)
+    (True, False, False)
+    """
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -_LARGEST <= value <= _LARGEST
 
 
 def _rainbow(count: int) -> List[List[int]]:

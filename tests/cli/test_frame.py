@@ -20,8 +20,8 @@ sys.meta_path.insert(0, Blocker())
 COMMANDS = [("wholebody.cli.run", []), ("wholebody.cli.export", []), ("wholebody.cli.export", ["card"])]
 
 
-def python(code, *argv):
-    return subprocess.run([sys.executable, "-c", code] + list(argv), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+def python(code, stdout=subprocess.PIPE):
+    return subprocess.run([sys.executable, "-c", code], stdout=stdout, stderr=subprocess.PIPE,
                           universal_newlines=True, env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)))
 
 
@@ -55,6 +55,16 @@ def test_usage_errors_exit_with_2(main, words, code, capsys):
 @pytest.mark.parametrize("words, answer", [
     (["--engine", "m", "--source", "s", "--ovrlay", "x"], "did you mean --overlay?"),
     (["--engine", "m", "--source", "s", "--number-people-mx=3"], "did you mean --number-people-max?"),
+    (["--engine", "m", "--source", "s", "more"], "unknown argument more; see wb-run -h"),
+    (["--engine", "m", "--source", "s", "--net-resolution", "big"], "expected a resolution such as -1x368"),
+    (["--engine", "m", "--source", "s", "--net-resolution", "-1x-1"], "at most one -1, got '-1x-1'"),
+    (["--engine", "m", "--source", "s", "--net-resolution", "8x8"], "expected sides of 16 to 16384 pixels"),
+    (["--engine", "m", "--source", "s", "--threads", "-3"], "expected a whole number from 0 to 999"),
+    (["--engine", "m", "--source", "s", "--threads", "9" * 5000], "expected a whole number from 0 to 999"),
+    (["--engine", "m", "--source", "s", "--number-people-max", "\u00b2"], "expected -1 (all) or a number"),
+    (["--engine", "m", "--source", "s", "--number-people-max", "-2"], "expected -1 (all) or a number"),
+    (["--engine", "m", "--source", "s", "--heatmaps-scale", "4"], "invalid choice: 4"),
+    (["--engine", "m"], "required: --source"),
     (["--engine", "m", "--source", "s", "--keypoint-scale", "5"], "expected 0 to 4 or one of input"),
     (["--engine", "m", "--source", "s", "--number-people-max", "0"], "expected -1 (all) or a number"),
     (["--engine", "m", "--source", "s", "--heatmaps-add", "part"], "expected some of parts,background,pafs")])
@@ -62,7 +72,9 @@ def test_a_misspelt_flag_or_value_is_answered_with_the_right_one(words, answer, 
     with pytest.raises(SystemExit) as leaving:
         run.main(words)
     assert leaving.value.code == 2
-    assert answer in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert answer in said
+    assert said.count("\n") == 1
 
 
 def test_verbose_shows_where_an_error_came_from(capsys):
@@ -78,8 +90,11 @@ def test_verbose_shows_where_an_error_came_from(capsys):
 @pytest.mark.parametrize("error, code, line", [
     (ModelError("no"), 1, "wb-run: error: no\n"), (KeyboardInterrupt(), 130, "wb-run: interrupted\n"),
     (OSError(5, "gone"), 1, "wb-run: error: [Errno 5] gone\n"),
+    (ModelError("no\nwhere"), 1, "wb-run: error: no where\n"),
+    (ValueError("odd"), 1, "wb-run: error: ValueError: odd; this is a fault of wholebody: run again with -v and report "
+     "what it says\n"),
     (MemoryError(), 1, "wb-run: error: out of memory; try a smaller --net-resolution\n")],
-    ids=["ours", "Ctrl-C", "of the system", "memory"])
+    ids=["ours", "Ctrl-C", "of the system", "two lines", "a fault of ours", "memory"])
 def test_an_error_is_one_line_and_a_code(error, code, line, capsys, monkeypatch):
     def fail(_):
         raise error
@@ -94,3 +109,30 @@ def test_quiet_holds_before_and_after_a_subcommand(words, monkeypatch):
     monkeypatch.setattr(export, "_run", lambda args: seen.append(args.quiet) or 0)
     assert export.main(words) == 0
     assert seen == [True]
+
+
+PRINT = "import sys; from wholebody.cli import run; run._run = lambda args: print('x' * %d) or 0; " \
+        "sys.exit(run.main(['--engine', 'm', '--source', 's']))"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, a disk that is always full")
+@pytest.mark.parametrize("length", [10, 100000], ids=["little", "much"])
+def test_a_full_disk_behind_stdout_is_one_line_and_1(length):
+    with open("/dev/full", "w") as full:
+        done = python(PRINT % length, stdout=full)
+    assert done.returncode == 1
+    assert done.stderr == "wb-run: error: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.parametrize("length", [10, 100000], ids=["little", "much"])
+def test_a_reader_of_stdout_who_has_gone_is_told_nothing(length):
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = python(PRINT % length, stdout=writing)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_the_names_of_the_scales_are_those_of_the_runtime():
+    from wholebody.runtime import keypoint_scale
+    assert run.SCALES == keypoint_scale.SCALES

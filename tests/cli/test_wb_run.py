@@ -3,8 +3,10 @@ import hashlib
 import json
 import os
 
+import onnx_bytes
 import pytest
 
+from wholebody.card import METADATA_KEY
 from wholebody.cli.run import main
 
 EVERYTHING = ["--overlay", "overlay", "--json", "json", "--coco", "coco.json", "--write-heatmaps", "maps",
@@ -88,12 +90,25 @@ BAD = [
     ("an unwritable place", ["--json", "/proc/nowhere"], "/proc/nowhere"),
     ("heat maps of no background", ["--source", "pictures", "--write-heatmaps", "maps", "--heatmaps-add", "background"],
      "background"),
-    ("a resolution that is none", ["--net-resolution", "big"], "-1x368"),
+    ("an overlay where a file is", ["--source", "pictures", "--overlay", "one.png"],
+     "cannot use one.png as a folder"),
+    ("a folder where a file is wanted", ["--source", "pictures", "--video", "pictures"], "unknown kind of video"),
+    ("a folder without pictures", ["--source", "empty"], "no pictures in folder empty"),
+    ("an engine that is a folder", ["--engine", "pictures"], "got a folder"),
+    ("an empty engine", ["--engine", "empty.onnx"], "empty.onnx is empty (0 bytes)"),
+    ("a card for another network", ["--engine", "wrong.onnx"], "wrong.onnx: its card does not fit"),
+    ("a card that is damaged", ["--engine", "hurt.onnx"], "hurt.onnx: card: not valid JSON"),
+    ("a name of two lines", ["--engine", "two\nlines.onnx"], "no model at two lines.onnx"),
 ]
 
 
 @pytest.mark.parametrize("words, message", [case[1:] for case in BAD], ids=[case[0] for case in BAD])
 def test_what_is_wrong_is_said_in_one_line_and_nothing_is_written(place, capsys, words, message):
+    (place / "empty").mkdir()
+    (place / "empty.onnx").write_bytes(b"")
+    swapped = onnx_bytes.STICK_CARD.replace('"output": "pafs"', '"output": "heatmaps"')
+    (place / "wrong.onnx").write_bytes(onnx_bytes.stick_net(metadata=[(METADATA_KEY, swapped)]))
+    (place / "hurt.onnx").write_bytes(onnx_bytes.stick_net(metadata=[(METADATA_KEY, "{")]))
     before = files(place)
     defaults = ["--engine", "net.onnx", "--source", "one.png", "--coco", "never.json"]
     assert run(*(defaults + words)) == 1
@@ -128,7 +143,9 @@ def test_a_fault_in_the_middle_leaves_nothing_half_written(place, capsys, monkey
     assert not [name for name in os.listdir(".") if name.startswith(".wholebody")]
 
 
-@pytest.mark.parametrize("words", [["--net-resolution", "-1x64"], ["--net-resolution=-1x64"]], ids=["space", "equals"])
+@pytest.mark.parametrize("words", [["--net-resolution", "-1x64"], ["--net-resolution=-1x64"],
+                                   ["--net-resolution", "-1X64"], ["--net-resolution", "112x64"]],
+                         ids=["space", "equals", "large X", "both sides"])
 def test_a_resolution_that_begins_with_a_minus_is_no_flag(place, capsys, words):
     assert run("--engine", "net.onnx", "--source", "four.png", "--json", *words) == 0
     assert json.loads(capsys.readouterr().out)["people"] == 4

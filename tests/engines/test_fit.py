@@ -14,9 +14,14 @@ OUTPUT = TensorInfo("all", ("N", 57, "h", "w"), "float32")
 
 
 @pytest.mark.parametrize("outputs", [(OUTPUT,), (OUTPUT._replace(shape=(None, None, None, None)),), (
-    TensorInfo("more", (1, 2), "float32"), OUTPUT)], ids=["declared", "unknown sizes", "more outputs"])
+    TensorInfo("more", (1, 2), "float32"), OUTPUT), (OUTPUT._replace(shape=()),)],
+    ids=["declared", "unknown sizes", "more outputs", "unknown dimensions"])
 def test_a_card_that_fits_is_let_pass(outputs):
     check_fit(CARD, (INPUT,), outputs, "net.onnx")
+
+
+def with_refs(heatmaps, pafs):
+    return CARD._replace(heads=(HEAD._replace(outputs=(("heatmaps", heatmaps), ("pafs", pafs))),))
 
 
 MISFITS = [
@@ -28,14 +33,26 @@ MISFITS = [
     ("a fixed batch", {"inputs": (INPUT._replace(shape=(4, 3, "H", "W")),)}, "an input of [1, 3, ?, ?]"),
     ("a fixed size", {"inputs": (INPUT._replace(shape=(1, 3, 224, 224)),)}, "may have any size"),
     ("another output", {"outputs": (OUTPUT._replace(name="maps"),)}, "reads heatmaps from output 'all'"),
-    ("fewer channels", {"outputs": (OUTPUT._replace(shape=("N", 38, "h", "w")),)}, "pafs from channels 19 to 57"),
+    ("fewer channels", {"outputs": (OUTPUT._replace(shape=("N", 38, "h", "w")),)},
+     "reads pafs from output 'all', channels 19 to 57"),
+    ("heat maps of another set", {"card": with_refs(TensorRef("all", (0, 26)), TensorRef("all", (19, 57)))},
+     "reads heatmaps from output 'all': expected 19 or 18 channels, got 26"),
+    ("all channels for the fields", {"card": with_refs(TensorRef("all", (0, 19)), TensorRef("all"))},
+     "reads pafs from output 'all': expected 38 channels, got 57"),
+    ("heat maps and fields swapped", {"card": with_refs(TensorRef("all", (19, 57)), TensorRef("all", (0, 19)))},
+     "reads heatmaps from output 'all': expected 19 or 18 channels, got 38"),
+    ("a size of its own", {"card": CARD._replace(input=InputSpec("image", size=(256, 192))),
+                           "inputs": (INPUT._replace(shape=(1, 3, 192, 256)),)}, "an input of [1, 3, 256, 192]"),
+    ("one side fixed", {"inputs": (INPUT._replace(shape=("N", 3, 368, "W")),)}, "may have any size"),
+    ("no outputs", {"outputs": ()}, "the network has: none"),
 ]
 
 
 @pytest.mark.parametrize("change, message", [case[1:] for case in MISFITS], ids=[case[0] for case in MISFITS])
 def test_a_misfit_is_named_with_what_the_network_has(change, message):
     with pytest.raises(CardError) as caught:
-        check_fit(CARD, change.get("inputs", (INPUT,)), change.get("outputs", (OUTPUT,)), "net.onnx")
+        check_fit(change.get("card", CARD), change.get("inputs", (INPUT,)), change.get("outputs", (OUTPUT,)),
+                  "net.onnx")
     assert message in str(caught.value)
     assert "the network has: " in str(caught.value)
     assert "wb-export card net.onnx" in str(caught.value)

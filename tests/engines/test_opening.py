@@ -1,4 +1,6 @@
 """Opening a model: which class, and what is said when it does not open."""
+import os
+
 import numpy as np
 import onnx_bytes
 import pytest
@@ -20,7 +22,7 @@ def test_a_shape_that_the_network_does_not_take_is_one_line(tmp_path):
     (tmp_path / "net.onnx").write_bytes(onnx_bytes.paf_net())
     with open_engine(str(tmp_path / "net.onnx")) as engine, pytest.raises(ModelError) as caught:
         engine.infer({"image": np.ones((1, 4, 16, 8), np.float32)})
-    assert "net.onnx cannot run on image [1, 4, 16, 8]" in str(caught.value)
+    assert "net.onnx cannot run on image float32 [1, 4, 16, 8]" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
@@ -46,11 +48,21 @@ def test_a_misspelt_name_is_answered_with_the_nearest_file(tmp_path):
         open_engine(str(tmp_path / "pse.onnx"))
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_refused_and_never_waited_for(tmp_path):
+    os.mkfifo(str(tmp_path / "pipe.onnx"))
+    with pytest.raises(ModelError, match="pipe.onnx: it is not a regular file"):
+        open_engine(str(tmp_path / "pipe.onnx"))
+
+
 @pytest.mark.parametrize("name, message", [
+    ("x" * 300 + ".onnx", "cannot open model .*name too long"), ("pose.txt/net.onnx", "there is no folder"),
+    ("empty.onnx", r"empty.onnx is empty \(0 bytes\)"), ("pose", "opens .onnx files; got no ending"),
     ("nowhere/pose.onnx", "there is no folder"), ("pose.txt", r"opens \.onnx files; got \.txt"),
     ("folder", "got a folder")])
 def test_what_is_no_model_file_is_refused(tmp_path, name, message):
-    (tmp_path / "pose.txt").write_text("x")
+    for file, content in (("pose.txt", "x"), ("pose", "x"), ("empty.onnx", "")):
+        (tmp_path / file).write_text(content)
     (tmp_path / "folder").mkdir()
     with pytest.raises(ModelError, match=message):
         open_engine(str(tmp_path / name))

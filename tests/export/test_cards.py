@@ -130,6 +130,122 @@ def test_weights_beside_the_file_stay_beside_it(place: pathlib.Path, capsys: pyt
     assert main(["card", "model/net.onnx", "--preset", "card.json", "-o", "model/out.onnx"]) == 0
 
 
+CARDS = [  # what somebody's own card says that this network cannot be
+    ("heat maps and fields swapped", ["heads", 0, "outputs"], {"heatmaps": {"output": "pafs"},
+                                                               "pafs": {"output": "heatmaps"}}, "output 'pafs'"),
+    ("an output that is not there", ["heads", 0, "outputs", "pafs", "output"], "fields", "output 'fields'"),
+    ("too few channels", ["heads", 0, "outputs", "heatmaps", "channels"], [0, 2], "channels 0 to 2"),
+    ("more channels than there are", ["heads", 0, "outputs", "heatmaps", "channels"], [1, 4], "channels 1 to 4"),
+    ("another stride", ["heads", 0, "stride"], 4, "at stride 4, that is NCHW 32x48"),
+    ("another layout", ["input", "layout"], "NHWC", "expected 3 channels in layout NHWC"),
+    ("another input", ["input", "name"], "data", "expected one input 'data'"),
+    ("a set without limbs", ["skeleton"], "COCO_17", "COCO_17 has no limbs"),
+    ("no set", ["skeleton"], None, "needs a skeleton"),
+    ("an unknown threshold", ["decoding"], {"nms": 1}, "unknown thresholds in the card's decoding: nms"),
+    ("a threshold out of range", ["decoding"], {"paf_ratio": 2}, "paf_ratio: expected at least 0 and below 1"),
+]
+
+
+@pytest.mark.parametrize(("where", "value", "message"), [c[1:] for c in CARDS], ids=[c[0] for c in CARDS])
+def test_a_card_that_the_network_cannot_have_is_refused(place: pathlib.Path, capsys: pytest.CaptureFixture[str],
+                                                        where: list, value: object, message: str) -> None:
+    card = json.loads(onnx_bytes.STICK_CARD)
+    place_of_it = card
+    for step in where[:-1]:
+        place_of_it = place_of_it[step]
+    place_of_it[where[-1]] = value
+    (place / "card.json").write_text(json.dumps(card))
+    assert main(["card", "net.onnx", "--preset", "card.json", "-o", "out.onnx"]) == 1
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert not (place / "out.onnx").exists()
+
+
+@pytest.mark.parametrize("old", ["{", '{"wholebody_card": 99}', "[" * 100000], ids=["damaged", "newer", "deep"])
+def test_a_card_that_cannot_be_read_is_replaced(place: pathlib.Path, capsys: pytest.CaptureFixture[str],
+                                                old: str) -> None:
+    (place / "old.onnx").write_bytes(onnx_bytes.stick_net(metadata=[("wholebody.card", old)]))
+    assert main(["card", "old.onnx"]) == 1
+    assert "give it a new one: wb-export card old.onnx --preset NAME -o OUT.onnx" in capsys.readouterr().err
+    assert main(["card", "old.onnx", "--preset", "card.json", "-o", "new.onnx"]) == 0
+    assert main(["card", "new.onnx"]) == 0
+
+
+def test_a_network_that_wb_run_does_not_take_yet_is_not_sent_there(place: pathlib.Path,
+                                                                  capsys: pytest.CaptureFixture[str]) -> None:
+    card = json.loads(onnx_bytes.STICK_CARD)
+    card["heads"] = [{"kind": "heatmap", "stride": 8, "outputs": {"heatmaps": {}}}]
+    (place / "card.json").write_text(json.dumps(card))
+    assert main(["card", "net.onnx", "--preset", "card.json", "-o", "out.onnx"]) == 0
+    said = capsys.readouterr().out
+    assert "STICK, heatmap at stride 8" in said
+    assert "wb-run does not take this one yet" in said
+    assert "Next:" not in said
+
+
+def test_the_same_card_gives_the_same_bytes(place: pathlib.Path) -> None:
+    for name in ("a.onnx", "b.onnx"):
+        give_card("net.onnx", "card.json", name)
+    assert (place / "a.onnx").read_bytes() == (place / "b.onnx").read_bytes()
+
+
+def test_an_existing_file_is_replaced_with_overwrite_only(place: pathlib.Path,
+                                                          capsys: pytest.CaptureFixture[str]) -> None:
+    before = (place / "net.onnx").read_bytes()
+    words = ["card", "net.onnx", "--preset", "card.json", "-o", "net.onnx"]
+    assert main(words) == 1
+    assert "net.onnx exists; add --overwrite" in capsys.readouterr().err
+    assert (place / "net.onnx").read_bytes() == before
+    assert main([*words, "--overwrite"]) == 0
+    assert main(["card", "net.onnx"]) == 0
+
+
+def test_maps_with_channels_last_are_found(place: pathlib.Path) -> None:
+    """A network in the layout of TensorFlow: NHWC in, one NHWC output of heat maps and fields."""
+    onnx = pytest.importorskip("onnx", reason="makes a network: pip install '.[export]'")
+    model = onnx.load("net.onnx")
+    graph = model.graph
+    graph.node.pop()
+    del graph.output[:], graph.input[:]
+    graph.node.insert(0, onnx.helper.make_node("Transpose", ["picture"], ["image"], perm=[0, 3, 1, 2]))
+    graph.node.append(onnx.helper.make_node("Transpose", ["all"], ["maps"], perm=[0, 2, 3, 1]))
+    graph.input.append(onnx.helper.make_tensor_value_info("picture", 1, ["N", "H", "W", 3]))
+    graph.output.append(onnx.helper.make_tensor_value_info("maps", 1, ["N", "h", "w", 7]))
+    onnx.save(model, "nhwc.onnx")
+    card = json.loads(onnx_bytes.STICK_CARD)
+    card["input"] = {"layout": "NHWC", "scale": 1 / 255, "height": 64}
+    card["heads"][0].update(layout="NHWC", outputs={"heatmaps": {}, "pafs": {}})
+    (place / "card.json").write_text(json.dumps(card))
+    fitted = give_card("nhwc.onnx", "card.json", "out.onnx")
+    assert (fitted.input.name, fitted.input.layout) == ("picture", "NHWC")
+    assert [(ref.output, ref.channels) for _, ref in fitted.heads[0].outputs] == [("maps", (0, 3)), ("maps", (3, 7))]
+
+
+def test_weights_that_old_files_list_as_inputs_are_no_inputs(place: pathlib.Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="makes a network: pip install '.[export]'")
+    model = onnx.load("net.onnx")
+    model.ir_version = 3
+    for weights in model.graph.initializer:
+        model.graph.input.append(onnx.helper.make_tensor_value_info(weights.name, weights.data_type, weights.dims))
+    onnx.save(model, "old.onnx")
+    assert give_card("old.onnx", "card.json", "out.onnx").input.name == "image"
+
+
+def test_an_input_that_is_not_float32_is_refused(place: pathlib.Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="makes a network: pip install '.[export]'")
+    model = onnx.load("net.onnx")
+    model.graph.node.insert(0, onnx.helper.make_node("Cast", ["bytes"], ["image"], to=1))
+    del model.graph.input[:]
+    model.graph.input.append(onnx.helper.make_tensor_value_info("bytes", 2, ["N", 3, "H", "W"]))
+    onnx.save(model, "bytes.onnx")
+    card = json.loads(onnx_bytes.STICK_CARD)
+    card["input"].pop("name")
+    (place / "card.json").write_text(json.dumps(card))
+    with pytest.raises(CardError, match=r"expected a float32 input, got bytes \[N, 3, H, W\] uint8"):
+        give_card("bytes.onnx", "card.json", "out.onnx")
+
+
 USAGE = [
     (["card"], "expected MODEL.onnx, or --list"), (["card", "net.onnx", "-o", "x.onnx"], "-o needs --preset NAME"),
     (["card", "net.onnx", "--preset", "card.json"], "--preset needs -o OUT.onnx"),

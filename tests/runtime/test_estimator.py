@@ -1,59 +1,17 @@
-"""The path of one frame, and a whole run, with an engine that is a fake but strict."""
-import json
-
+"""The path of one frame, with an engine that is a fake but strict."""
 import numpy as np
 import onnx_bytes
 import pytest
+from fake_engine import POINTS, STICK, STRIDE, FakeStickEngine, stick_card
 
 import wholebody
-from wholebody.card import card_from_json
-from wholebody.engines.engine import Engine, TensorInfo
+from wholebody.card import InputSpec
 from wholebody.engines.onnxfile import with_card
 from wholebody.errors import CardError, ModelError, ShapeError
-from wholebody.poses import Frame
-from wholebody.runtime.estimator import Estimator, EstimatorOptions
-from wholebody.runtime.keypoint_scale import scale_keypoints
-from wholebody.runtime.pipeline import PipelineOptions, run_pipeline
-from wholebody.runtime.sinks import OpenPoseJson
-from wholebody.runtime.sources import open_source
-
-STICK = {"name": "STICK", "keypoints": ["top", "middle", "bottom"], "paf": {"pairs": [[0, 1], [1, 2]]}}
-STRIDE, CELLS = 8, (24, 32)  # of the fake's maps: an input of 256x192
-POINTS = ((12.2, 5.1), (12.2, 10.1), (12.2, 15.1))  # x, y in cells; on a cell, two pixels tie and neither is a peak
-
-
-def stick_card(**changes):
-    outputs = {"heatmaps": {"output": "heatmaps"}, "pafs": {"output": "pafs"}}
-    data = {"name": "stick", "skeleton": STICK, "input": {"name": "image", "height": 192, "multiple": 64},
-            "heads": [{"kind": "paf", "stride": STRIDE, "outputs": outputs}]}
-    return card_from_json(json.dumps(dict(data, **changes)))
-
-
-class FakeStickEngine(Engine):
-    """A fake network that sees one stick figure in whatever it is shown, and is strict about what it is fed."""
-
-    def __init__(self, card):
-        self.path, self.card = "fake.onnx", card
-        self.inputs = (TensorInfo("image", ("N", 3, "H", "W"), "float32"),)
-        self.outputs = (TensorInfo("heatmaps", ("N", 3, "h", "w"), "float32"),
-                        TensorInfo("pafs", ("N", 4, "h", "w"), "float32"))
-        self.closed = False
-
-    def infer(self, feeds):
-        assert list(feeds) == ["image"]
-        blob = feeds["image"]
-        assert (blob.dtype, blob.shape) == (np.float32, (1, 3, CELLS[0] * STRIDE, CELLS[1] * STRIDE))
-        assert blob.flags.c_contiguous
-        y, x = np.mgrid[:CELLS[0], :CELLS[1]]
-        heat = [np.exp(-((x - px) ** 2 + (y - py) ** 2) / 2.0) for px, py in POINTS]
-        fields = np.zeros((4,) + CELLS)
-        for limb in range(2):
-            top, bottom = POINTS[limb][1], POINTS[limb + 1][1]
-            fields[2 * limb + 1][(np.abs(x - 12) <= 1) & (y >= top - 1) & (y <= bottom + 1)] = 1
-        return {"heatmaps": np.array(heat, np.float32)[None], "pafs": fields.astype(np.float32)[None]}
-
-    def close(self):
-        self.closed = True
+from wholebody.poses import Frame, Poses
+from wholebody.runtime.estimator import Estimator, EstimatorOptions, in_frame
+from wholebody.runtime.geometry import plan
+from wholebody.skeletons import get_skeleton
 
 
 @pytest.fixture
@@ -85,6 +43,12 @@ def test_candidates_are_in_pixels_of_the_frame(estimate):
     np.testing.assert_allclose(candidates[0][0, :2], poses.keypoints[0, 0], atol=1e-3)
 
 
+def test_a_choice_of_the_user_that_makes_no_sense_is_a_value_error():
+    for chosen in (EstimatorOptions(number_people_max=0), EstimatorOptions(decoder="magic")):
+        with pytest.raises(ValueError, match="number_people_max|magic"):
+            Estimator(FakeStickEngine(stick_card()), chosen)
+
+
 def test_closing_the_estimator_closes_the_engine():
     engine = FakeStickEngine(stick_card())
     with Estimator(engine):
@@ -99,7 +63,12 @@ REFUSED = [
     ("a paf head without skeleton", stick_card(skeleton=None), "needs a skeleton"),
     ("another output", stick_card(heads=[{"kind": "paf", "stride": 8, "outputs": {
         "heatmaps": {"output": "maps"}, "pafs": {"output": "pafs"}}}]), "reads heatmaps from output 'maps'"),
+    ("another set", stick_card(skeleton="COCO_18"), "from output 'heatmaps': expected 19 or 18 channels, got 3"),
     ("another input", stick_card(input={"name": "data"}), "feeds one input 'data'"),
+    ("a threshold out of range", stick_card(decoding={"paf_ratio": 2}), "paf_ratio: expected at least 0 and below 1"),
+    ("a set with a threshold out of range", stick_card(skeleton=dict(STICK, paf=dict(
+        STICK["paf"], decoding={"nms_threshold": -1}))), "nms_threshold: expected 0 or more, got -1.0"),
+    ("a set without limbs", stick_card(skeleton=dict(STICK, paf={})), "no limbs"),
     ("unknown thresholds", stick_card(decoding={"nms": 0.1}), "nms"),
 ]
 
@@ -113,7 +82,7 @@ def test_a_card_that_does_not_serve_is_refused_at_open(card, message):
 
 
 def test_maps_that_are_not_what_the_card_says_are_refused_at_the_first_frame():
-    with Estimator(FakeStickEngine(stick_card(skeleton="COCO_18"))) as estimate:
+    with Estimator(FakeStickEngine(stick_card(skeleton="COCO_18"), channels=("C", "L"))) as estimate:
         expected = r"heatmaps: expected \(19, 24, 32\) for COCO_18 at stride 8.*got \(3, 24, 32\)"
         with pytest.raises(CardError, match=expected):
             estimate(np.zeros((192, 256, 3), np.uint8))
@@ -133,37 +102,55 @@ def test_wholebody_open_opens_a_file_and_refuses_another_set_of_options(tmp_path
         wholebody.open(str(tmp_path / "missing.onnx"))
 
 
-SCALED = [("input", (100, 50)), ("net", (50, 25)), ("output", (100, 50)), ("unit", (100 / 511.0, 50 / 383.0)),
-          ("centred", (200 / 511.0 - 1, 100 / 383.0 - 1))]
+def test_the_same_frame_gives_the_same_bytes_and_results_stay_after_the_next(estimate):
+    image = np.random.RandomState(0).randint(0, 256, size=(384, 512, 3)).astype(np.uint8)
+    first = estimate(image)
+    kept = first.keypoints.tobytes()
+    other = estimate(np.zeros((192, 256, 3), np.uint8))
+    again = estimate(image)
+    assert again.keypoints.tobytes() == first.keypoints.tobytes() == kept
+    assert other.keypoints.tobytes() != kept
 
 
-@pytest.mark.parametrize("scale, expected", SCALED, ids=[case[0] for case in SCALED])
-def test_keypoints_are_written_in_the_coordinates_of_openpose(estimate, scale, expected):
-    estimate(np.zeros((384, 512, 3), np.uint8))
-    points = np.array([[[100, 50], [0, 0]]], np.float32)
-    scaled = scale_keypoints(points, scale, 512, 384, estimate.geometry)
-    np.testing.assert_allclose(scaled[0, 0], expected, rtol=1e-6)
-    assert scaled[0, 1].tolist() == ([-1, -1] if scale == "centred" else [0, 0])
+@pytest.mark.parametrize("size", [(96, 128), (192, 256), (768, 1024)], ids=["half", "the same", "four times"])
+def test_the_figure_follows_the_size_of_the_frame(estimate, size):
+    share = size[0] / 192.0
+    expected = np.array([[STRIDE * x + 4, STRIDE * y + 4] for x, y in POINTS]) * share
+    poses = estimate(np.zeros(size + (3,), np.uint8))
+    np.testing.assert_allclose(poses.keypoints[0], expected, atol=0.6 * max(share, 1))
 
 
-def test_a_run_over_a_folder_counts_times_and_goes_on_after_a_bad_picture(estimate, tmp_path):
-    cv2 = pytest.importorskip("cv2", reason="pictures are written with OpenCV")
-    (tmp_path / "in").mkdir()
-    for name in ("a", "c"):
-        cv2.imwrite(str(tmp_path / "in" / (name + ".png")), np.zeros((192, 256, 3), np.uint8))
-    (tmp_path / "in" / "b.png").write_bytes(b"no picture")
-    seen = []
-    with open_source(str(tmp_path / "in")) as source:
-        summary = run_pipeline(source, estimate, [OpenPoseJson(tmp_path / "out")],
-                               PipelineOptions(keypoint_scale="unit", part_candidates=True),
-                               lambda frames, people: seen.append((frames, people)))
-    assert (summary.frames, summary.people, summary.frames_with_people) == (2, 2, 2)
-    assert seen == [(1, 1), (2, 2)]
-    assert len(summary.problems) == 1
-    assert "b.png" in summary.problems[0]
-    assert sorted(summary.stage_ms) == ["decode", "engine", "preprocess", "write"]
-    files = sorted(p.name for p in (tmp_path / "out").iterdir())
-    assert files == ["a_keypoints.json", "c_keypoints.json"]
-    data = json.loads((tmp_path / "out" / "a_keypoints.json").read_text())
-    assert max(data["people"][0]["pose_keypoints_2d"]) <= 1
-    assert sorted(data["part_candidates"][0]) == ["0", "1", "2"]
+def test_what_was_not_found_stays_at_zero_and_boxes_follow():
+    skeleton = get_skeleton("COCO_17")
+    keypoints = np.full((1, 17, 2), 10, np.float32)
+    scores = np.zeros((1, 17), np.float32)
+    scores[0, :2] = 0.5
+    geometry = plan(InputSpec("image", size=(100, 100), padding="centre"), 200, 100)
+    moved = in_frame(Poses(keypoints, scores, np.ones(1, np.float32), skeleton), geometry)
+    assert moved.keypoints[0, 0].tolist() == [20, 20 - 50]
+    assert (moved.keypoints[0, 2:] == 0).all()
+    assert moved.boxes_xyxy.tolist() == [[20, -30, 20, -30]]
+
+
+def test_maps_with_numbers_that_are_none_are_survived():
+    class FakeBrokenEngine(FakeStickEngine):
+        """A fake whose maps are not finite."""
+
+        def infer(self, feeds):
+            outputs = super().infer(feeds)
+            outputs["heatmaps"][0, :, 0, :] = np.nan
+            outputs["pafs"][0, :, :, 0] = np.inf
+            return outputs
+
+    with Estimator(FakeBrokenEngine(stick_card()), EstimatorOptions(decoder="numpy")) as estimate:
+        poses = estimate(np.zeros((192, 256, 3), np.uint8))
+    assert len(poses) == 1
+    assert np.isfinite(poses.keypoints).all()
+
+
+@pytest.mark.parametrize("frame", [None, np.zeros((4, 4), np.uint8), np.zeros((0, 4, 3), np.uint8)],
+                         ids=["None", "grey", "empty"])
+def test_a_frame_that_is_none_is_refused_and_the_next_one_served(estimate, frame):
+    with pytest.raises(ShapeError, match="expected"):
+        estimate(frame)
+    assert len(estimate(np.zeros((192, 256, 3), np.uint8))) == 1

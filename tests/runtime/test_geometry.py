@@ -4,7 +4,7 @@ import pytest
 
 from wholebody.card import InputSpec
 from wholebody.errors import ShapeError
-from wholebody.runtime.geometry import Resolution, net_size, plan
+from wholebody.runtime.geometry import Resolution, net_size, openpose_scale, plan
 from wholebody.runtime.preprocess import Preprocessor
 
 OPENPOSE = InputSpec("image", multiple=16, resize="openpose")
@@ -26,7 +26,8 @@ def test_the_network_input_has_the_size_that_openpose_takes(picture, resolution,
     assert net_size(OPENPOSE, picture[0], picture[1], asked) == expected
 
 
-@pytest.mark.parametrize("text", ["", "368", "ax368", "-1x-1", "0x368", "-2x368", "1x2x3", "99999x16"])
+@pytest.mark.parametrize("text", ["", "368", "ax368", "-1x-1", "0x368", "-2x368", "1x2x3", "99999x16", "15x368",
+                                  "368x16385", "x", "1e3x368", "-1x 3 6 8"])
 def test_a_resolution_that_makes_no_sense_is_refused(text):
     with pytest.raises(ShapeError, match="expected"):
         Resolution.parse(text)
@@ -42,6 +43,31 @@ def test_a_network_of_one_size_refuses_another():
 def test_an_empty_picture_is_refused():
     with pytest.raises(ShapeError, match="at least 1x1 pixels, got 0x5"):
         plan(OPENPOSE, 0, 5)
+
+
+@pytest.mark.parametrize("multiple", [8, 16, 32, 64])
+@pytest.mark.parametrize("picture", [(1, 1), (3, 5000), (5000, 3), (641, 479), (1921, 1081)], ids=lambda p: "%dx%d" % p)
+def test_every_side_is_a_multiple_and_never_0(picture, multiple):
+    width, height = net_size(InputSpec("image", multiple=multiple), picture[0], picture[1], Resolution())
+    assert width % multiple == height % multiple == 0
+    assert min(width, height) >= multiple
+
+
+@pytest.mark.parametrize("source, target, scale", [
+    ((1921, 1081), (641, 541), 1 / 3.0), ((641, 541), (1921, 1081), 2.0), ((1, 101), (301, 11), 0.1),
+    ((101, 101), (1, 51), 0.5), ((1, 1), (368, 368), 1.0)],
+    ids=["smaller", "larger", "a line", "onto a line", "a dot"])
+def test_the_scale_of_openpose_counts_sides_less_one(source, target, scale):
+    assert openpose_scale(source, target) == pytest.approx(scale)
+
+
+@pytest.mark.parametrize("picture", [(1, 500), (500, 1), (5000, 3), (5000, 4), (3, 5000)], ids=lambda p: "%dx%d" % p)
+@pytest.mark.parametrize("resize", ["fit", "openpose"])
+def test_pictures_of_hardly_a_line_come_back_in_their_full_length(picture, resize):
+    where = plan(InputSpec("image", multiple=16, resize=resize), picture[0], picture[1])
+    ends = where.to_frame(np.array([[0.5, 0.5], [where.resized_width - 0.5, where.resized_height - 0.5]], np.float32))
+    length = (ends[1] - ends[0]).max()
+    assert max(picture) * 0.97 < length < max(picture) * 1.03
 
 
 WAYS = [(resize, padding) for resize in ("fit", "openpose", "stretch") for padding in ("right-bottom", "centre")

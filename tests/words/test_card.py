@@ -76,13 +76,28 @@ BAD = [
     ("a std of 0", with_input(std=[1, 0, 1]), "`std` must not be 0"),
     ("a size of one number", with_input(size=[256]), "`size` is [height, width] or null"),
     ("a size of 0", with_input(size=[0, 10]), "`size` is [height, width] or null"),
-    ("a height of 0", with_input(height=0), "`height` is a whole number of at least 1"),
+    ("a height of 0", with_input(height=0), "`height` is a whole number from 1 to 16384"),
+    ("a height of years", with_input(height=10 ** 12), "`height` is a whole number from 1 to 16384"),
+    ("a size of years", with_input(size=[10, 10 ** 9]), "`size` is [height, width] or null"),
+    ("a scale no float can hold", with_input(scale=10 ** 400), "`scale` is a number"),
+    ("a mean that is none", with_input(mean=[1, 2, float("nan")]), "`mean` is three numbers"),
     ("unknown input field", with_input(dtype="float16"), "input: unknown fields: dtype"),
     ("unknown head", with_head(kind="magic"), "`kind` is one of paf, heatmap"),
     ("a paf head without pafs", with_head(outputs={"heatmaps": {}}), "has outputs heatmaps, pafs; got heatmaps"),
     ("a paf head without stride", with_head(stride=0), "a paf head needs its `stride`"),
     ("channels backwards", with_head(outputs={"heatmaps": {"channels": [5, 2]}, "pafs": {}}), "`channels` is"),
     ("a format on a paf head", with_head(format="yolox"), "`format` is null"),
+    ("keypoints past the skeleton", with_head(keypoints=[0, 19]), "`keypoints` ends at 19, the skeleton has 18"),
+    ("a threshold of text", changed(decoding={"nms_threshold": "low"}), "`decoding` is an object of numbers"),
+    ("a threshold that is none", changed(decoding={"nms_threshold": None}), "`decoding` is an object of numbers"),
+    ("an endless threshold", changed(decoding={"nms_threshold": float("inf")}), "`decoding` is an object of numbers"),
+    ("decoding as a list", changed(decoding=[]), "`decoding` is an object of numbers"),
+    ("no heads", changed(heads=[]), "expected at least one head"),
+    ("brackets without end", "[" * 100000, "not valid JSON"),
+    ("a file of a skeleton that is not there", changed(skeleton="mine.json"), "cannot read skeleton mine.json"),
+    ("a malformed skeleton", changed(skeleton={"name": "X"}), "expected `keypoints`"),
+    ("an unknown field of an output", with_head(outputs={"heatmaps": {"name": "a"}, "pafs": {}}),
+     "outputs.heatmaps: unknown fields: name"),
     ("heads of text", changed(heads=["paf"]), "expected a JSON object, got str"),
 ]
 
@@ -94,3 +109,32 @@ def test_a_malformed_card_is_refused_in_one_line(text, message):
     assert message in str(caught.value)
     assert "my.json" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def leaves(value, path=()):
+    """Every place in a JSON value, itself first."""
+    yield path
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        for place in leaves(inner, path + (key,)):
+            yield place
+
+
+NONSENSE = [None, True, "", "x", -1, 0, 3.5, 10 ** 400, float("nan"), [], [[]], {}, {"": None}]
+
+
+@pytest.mark.parametrize("path", list(leaves(GOOD)), ids=lambda path: ".".join(str(p) for p in path) or "all")
+def test_whatever_stands_in_a_field_gives_a_card_that_lasts_or_one_line(path):
+    for value in NONSENSE:
+        data = json.loads(json.dumps(GOOD))
+        place = {"card": data}
+        for step in ("card",) + path[:-1] if path else ():
+            place = place[step]
+        place[path[-1] if path else "card"] = value
+        text = json.dumps(data if path else place["card"])
+        try:
+            card = card_from_json(text, where="my.json")
+        except CardError as error:
+            assert str(error).startswith("my.json")
+            assert "\n" not in str(error)
+        else:
+            assert card_from_json(card_to_json(card)) == card

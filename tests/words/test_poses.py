@@ -27,6 +27,23 @@ def test_people_are_chosen_by_slice_indices_or_mask(which, left):
     assert chosen.boxes_xyxy.shape == (len(left), 4)
 
 
+def test_one_number_gives_one_person_and_a_loop_gives_each():
+    poses = people(get_skeleton("COCO_17"), 3)
+    assert len(poses[1]) == 1
+    assert poses[-1].person_scores.tolist() == [2]
+    assert [person.person_scores[0] for person in poses] == [0, 1, 2]
+    for beyond in (3, -4):
+        with pytest.raises(IndexError, match="person %d of 3" % beyond):
+            poses[beyond]
+
+
+def test_ids_given_as_a_list_go_with_their_people():
+    poses = people(get_skeleton("COCO_17"), 2)
+    named = Poses(poses.keypoints, poses.scores, poses.person_scores, poses.skeleton, ids=[7, 9])
+    assert named[1:].ids.tolist() == [9]
+    assert named.with_keypoints(poses.keypoints).ids.tolist() == [7, 9]
+
+
 WRONG = [
     ("keypoints of another set", {"keypoints": np.zeros((2, 18, 2), np.float32)}, "expected shape (2, 17, 2)"),
     ("scores of other people", {"scores": np.zeros((3, 17), np.float32)}, "scores: expected shape (2, 17)"),

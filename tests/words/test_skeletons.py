@@ -69,6 +69,13 @@ def test_a_set_survives_the_way_through_json(name):
     assert skeleton_from_dict(json.loads(json.dumps(skeleton_to_dict(skeleton)))) == skeleton
 
 
+@pytest.mark.parametrize("paf", [{"background": True}, {"decoding": {"min_score": 0.1}}, {"pairs": [[0, 1]]}],
+                         ids=["a background", "thresholds", "pairs"])
+def test_what_a_users_set_says_of_its_maps_survives_the_way_through_json(paf):
+    skeleton = skeleton_from_dict({"name": "X", "keypoints": ["a", "b"], "paf": paf})
+    assert skeleton_from_dict(json.loads(json.dumps(skeleton_to_dict(skeleton)))) == skeleton
+
+
 def test_pair_order_is_not_channel_order():
     body = get_skeleton("BODY_25")
     assert body.paf_pairs[1] == (1, 2)
@@ -123,6 +130,20 @@ BAD = [
                        "paf": {"pairs": [[0, 1], [1, 2]], "channels": [[0, 1], [1, 2]]}}, "of the 4 channels once"),
     ("too few sigmas", {"name": "X", "keypoints": ["a", "b"], "oks_sigmas": [0.1]}, "`oks_sigmas` is a list of 2"),
     ("a colour too bright", {"name": "X", "keypoints": ["a"], "draw": {"colors_rgb": [[0, 0, 256]]}}, "colors_rgb"),
+    ("a background that is no yes or no", {"name": "X", "keypoints": ["a"], "paf": {"background": "no"}},
+     "`paf.background` is true or false"),
+    ("a threshold of text", {"name": "X", "keypoints": ["a"], "paf": {"decoding": {"min_score": "low"}}},
+     "`paf.decoding` is an object of numbers"),
+    ("a misspelt field of paf", {"name": "X", "keypoints": ["a"], "paf": {"pars": []}}, "unknown fields: paf.pars"),
+    ("a misspelt field of draw", {"name": "X", "keypoints": ["a"], "draw": {"lims": []}}, "unknown fields: draw.lims"),
+    ("a point that flips to two", {"name": "X", "keypoints": ["a", "b", "c"], "flip_pairs": [[0, 1], [1, 2]]},
+     "`flip_pairs` uses a keypoint twice"),
+    ("a point in two parts", {"name": "X", "keypoints": ["a"], "parts": {"body": [0], "foot": [0]}},
+     "`parts` uses a keypoint twice"),
+    ("a point without a name", {"name": "X", "keypoints": ["a", ""]}, "expected `keypoints`"),
+    ("a sigma of infinity", {"name": "X", "keypoints": ["a"], "oks_sigmas": [float("inf")]}, "`oks_sigmas` is a list"),
+    ("a sigma no float can hold", {"name": "X", "keypoints": ["a"], "oks_sigmas": [10 ** 400]},
+     "`oks_sigmas` is a list"),
     ("draw is a list", {"name": "X", "keypoints": ["a"], "draw": []}, "are objects"),
 ]
 
@@ -139,8 +160,10 @@ def test_a_malformed_set_is_refused_in_one_line_that_names_the_file(tmp_path, da
 
 
 def test_a_file_that_is_no_json_or_not_there_is_refused(tmp_path):
-    (tmp_path / "broken.json").write_text("{")
-    with pytest.raises(SkeletonError, match="not valid JSON"):
-        load_skeleton(tmp_path / "broken.json")
+    for nonsense in (b"{", b"[" * 100000, b"\xff\xfe", b""):
+        (tmp_path / "broken.json").write_bytes(nonsense)
+        with pytest.raises(SkeletonError, match="broken.json is not valid JSON") as caught:
+            load_skeleton(tmp_path / "broken.json")
+        assert "\n" not in str(caught.value)
     with pytest.raises(SkeletonError, match="cannot read skeleton"):
         load_skeleton(tmp_path / "missing.json")

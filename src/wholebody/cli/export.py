@@ -1,9 +1,12 @@
 """wb-export: from a checkpoint or a foreign ONNX file to what wb-run runs."""
 import argparse
 import sys
-from typing import List, Optional
+from typing import TYPE_CHECKING, List, Optional
 
 from wholebody.cli.frame import OK, Parser, run_command
+
+if TYPE_CHECKING:
+    from wholebody.card import ModelCard
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -48,8 +51,11 @@ def _card(args: argparse.Namespace) -> int:
     if args.json:
         print(card_to_json(card))
     else:
-        print("wrote %s: %s\nNext: wb-run --engine %s --source photo.jpg --overlay out"
-              % (args.output, _one_line(card), args.output))
+        print("wrote %s: %s" % (args.output, _one_line(card)))
+        if any(head.kind == "paf" for head in card.heads):
+            print("Next: wb-run --engine %s --source photo.jpg --overlay out" % args.output)
+        else:
+            print("This version runs networks with a paf head only: wb-run does not take this one yet")
     return OK
 
 
@@ -68,9 +74,7 @@ def _list_presets() -> int:
     return OK
 
 
-def _one_line(card: "object") -> str:
-    from wholebody.card import ModelCard
-    assert isinstance(card, ModelCard)
+def _one_line(card: "ModelCard") -> str:
     spec = card.input
     size = "%dx%d" % (spec.size[1], spec.size[0]) if spec.size else "any size, height %d" % spec.height
     heads = ", ".join("%s at stride %d" % (h.kind, h.stride) if h.stride else h.kind for h in card.heads)

@@ -1,11 +1,13 @@
 """What every command shares: its parser, -v and -q, one line for an error, and the exit codes."""
 import argparse
+import contextlib
 import difflib
 import logging
+import os
 import re
 import sys
 import traceback
-from typing import Any, Callable, List, NoReturn, Optional
+from typing import Any, Callable, Iterator, List, NoReturn, Optional
 
 from wholebody import __version__
 from wholebody.errors import WholebodyError
@@ -64,7 +66,7 @@ def _join_resolutions(args: List[str]) -> List[str]:
     """argparse takes -1x368 for a flag; joined to the flag before it, it is a value."""
     joined: List[str] = []
     for arg in args:
-        if re.match(r"-1x-?\d+$", arg) and joined and joined[-1].startswith("--"):
+        if re.match(r"-1[xX]-?\d+$", arg) and joined and joined[-1].startswith("--"):
             joined[-1] += "=" + arg
         else:
             joined.append(arg)
@@ -76,27 +78,53 @@ def run_command(parser: Parser, action: Callable[[argparse.Namespace], int], arg
     args = parser.parse_args(argv)
     args.verbose, args.quiet = getattr(args, "verbose", False), getattr(args, "quiet", False)
     level = logging.DEBUG if args.verbose else logging.ERROR if args.quiet else logging.INFO
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(parser.prog + ": %(message)s"))
-    logger = logging.getLogger("wholebody")
-    logger.handlers[:] = [handler]
-    logger.propagate = False
-    logger.setLevel(level)
     try:
-        return action(args)
+        with _logging_to_stderr(parser.prog, level):
+            code = action(args)
+        sys.stdout.flush()  # here, where a full disk is still one line, and not when Python ends
+        return code
     except KeyboardInterrupt:
         return _say(parser, "interrupted", INTERRUPTED, args.verbose)
     except BrokenPipeError:  # the reader of our output has gone: nobody to tell
-        sys.stderr.close()
+        _forget_stdout()
         return RUN_ERROR
     except (WholebodyError, OSError) as error:
+        _forget_stdout()
         return _say(parser, "error: %s" % error, RUN_ERROR, args.verbose)
     except MemoryError:
         return _say(parser, "error: out of memory; try a smaller --net-resolution", RUN_ERROR, args.verbose)
+    except Exception as error:  # a fault of ours is one line too
+        return _say(parser, "error: %s: %s; this is a fault of wholebody: run again with -v and report what it says"
+                    % (type(error).__name__, error), RUN_ERROR, args.verbose)
+
+
+@contextlib.contextmanager
+def _logging_to_stderr(prog: str, level: int) -> Iterator[None]:
+    """The library's log on stderr for as long as a command runs; afterwards all is as it was."""
+    logger = logging.getLogger("wholebody")
+    before = logger.handlers[:], logger.propagate, logger.level
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(prog + ": %(message)s"))
+    logger.handlers[:], logger.propagate = [handler], False
+    logger.setLevel(level)
+    try:
+        yield
+    finally:
+        logger.handlers[:], logger.propagate = before[:2]
+        logger.setLevel(before[2])
 
 
 def _say(parser: Parser, message: str, code: int, verbose: bool) -> int:
     if verbose:
         traceback.print_exc()
-    sys.stderr.write("%s: %s\n" % (parser.prog, message))
+    sys.stderr.write("%s: %s\n" % (parser.prog, " ".join(message.splitlines())))
     return code
+
+
+def _forget_stdout() -> None:
+    """What could not be written is not tried again when Python ends, with a second message and code 120."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError):  # a stand-in for stdout may have no descriptor
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,6 +1,7 @@
 """wb-run: finds people in a picture, a folder of pictures or a video."""
 import argparse
 import json
+import re
 import sys
 from typing import TYPE_CHECKING, List, Optional, Sequence
 
@@ -26,7 +27,7 @@ def _parser() -> Parser:
     parser = Parser(prog="wb-run", description="Find people in a picture, a folder of pictures or a video.")
     model = parser.add_argument_group("network")
     model.add_argument("--engine", metavar="MODEL", required=True, help="a model with a card (see wb-export card)")
-    model.add_argument("--net-resolution", metavar="WxH", default="",
+    model.add_argument("--net-resolution", metavar="WxH", type=_resolution, default="",
                        help="size of the network's input, such as 656x368; -1 follows the picture: -1x368")
     model.add_argument("--threads", type=_count, default=0, metavar="N", help="CPU threads; 0 takes every core")
     source = parser.add_argument_group("input")
@@ -125,20 +126,30 @@ def _counted(number: int, one: str, many: str) -> str:
 
 
 def _count(text: str) -> int:
-    value = int(text) if text.isdigit() else -1
-    if value < 0:
-        raise argparse.ArgumentTypeError("expected a whole number, got %r" % text)
-    return value
+    if not re.match(r"[0-9]{1,3}$", text):
+        raise argparse.ArgumentTypeError("expected a whole number from 0 to 999, got %r" % text)
+    return int(text)
+
+
+def _resolution(text: str) -> str:
+    from wholebody.errors import ShapeError
+    from wholebody.runtime.geometry import Resolution
+    try:
+        if text:  # empty is the card's own
+            Resolution.parse(text)
+    except ShapeError as error:
+        raise argparse.ArgumentTypeError(str(error))
+    return text
 
 
 def _people(text: str) -> int:
-    if text != "-1" and (not text.isdigit() or int(text) < 1):
+    if not re.match(r"-1$|[1-9][0-9]{0,5}$", text):
         raise argparse.ArgumentTypeError("expected -1 (all) or a number of people, got %r" % text)
     return int(text)
 
 
 def _scale(text: str) -> str:
-    if text.isdigit() and int(text) < len(SCALES):
+    if re.match(r"[0-4]$", text):
         return SCALES[int(text)]
     if text not in SCALES:
         raise argparse.ArgumentTypeError("expected 0 to 4 or one of %s, got %r" % (", ".join(SCALES), text))
