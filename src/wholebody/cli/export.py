@@ -3,6 +3,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, List, Optional
 
+from wholebody.cli.export_inspect import add_inspect
 from wholebody.cli.frame import OK, Parser, run_command
 
 if TYPE_CHECKING:
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
 def main(argv: Optional[List[str]] = None) -> int:
     """Entry point of wb-export."""
     parser = Parser(prog="wb-export", description="Turn a pose network into a model file that says all about itself.")
-    _add_card(parser.commands())
+    commands = parser.commands()
+    _add_card(commands)
+    add_inspect(commands)
     return run_command(parser, _run, argv)
 
 
