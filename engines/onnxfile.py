@@ -4,7 +4,7 @@ Field numbers are those of onnx.proto (ModelProto, GraphProto, ValueInfoProto, T
 """
 import hashlib
 import pathlib
-from typing import Dict, List, NamedTuple, Tuple, Union
+from typing import Dict, List, NamedTuple, Sequence, Set, Tuple, Union
 
 from wholebody.card import METADATA_KEY, ModelCard, card_from_json, card_to_json
 from wholebody.engines.engine import Dim, TensorInfo
@@ -15,7 +15,8 @@ NO_CARD = ("{model} has no card: nothing says how its input is made or what its 
            "give it one: wb-export card {model} --preset NAME -o OUT.onnx")
 _MODEL_IR, _MODEL_GRAPH, _MODEL_OPSET, _MODEL_METADATA = 1, 7, 8, 14
 _GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT = 5, 11, 12
-_TENSOR_NAME, _TENSOR_LOCATION, _LOCATION_EXTERNAL = 8, 14, 1
+_TENSOR_NAME, _TENSOR_EXTERNAL = 8, 13
+_CHUNK = 1 << 20
 _DTYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool", 10: "float16", 11: "float64"}
 
 
@@ -27,7 +28,7 @@ class OnnxFile(NamedTuple):
     inputs: Tuple[TensorInfo, ...]
     outputs: Tuple[TensorInfo, ...]
     metadata: Dict[str, str]
-    external_data: bool  # some weights lie in files beside it
+    external_files: Tuple[str, ...]  # names of files beside it that hold some of its weights
 
 
 def read_bytes(path: Union[str, pathlib.Path]) -> bytes:
@@ -95,16 +96,24 @@ def card_of(model: OnnxFile, where: str) -> ModelCard:
         raise CardError("%s; give it a new one: wb-export card %s --preset NAME -o OUT.onnx" % (error, where))
 
 
-def graph_sha256(data: bytes) -> str:
-    """Hash of the graph with its weights, the same with or without a card."""
+def graph_sha256(data: bytes, external_files: Sequence[pathlib.Path] = ()) -> str:
+    """Hash of the graph with its weights, also those in files beside it; the same with or without a card."""
     digest = hashlib.sha256()
     for graph in nested(memoryview(data), _MODEL_GRAPH):
         digest.update(graph)
+    for path in external_files:
+        try:
+            with open(str(path), "rb") as file:
+                for chunk in iter(lambda: file.read(_CHUNK), b""):  # noqa: B023 - used up within the loop
+                    digest.update(chunk)
+        except OSError as error:
+            raise ModelError("cannot read weights %s: %s" % (path, error.strerror or error))
     return digest.hexdigest()
 
 
-def _parse_graph(graph: memoryview) -> Tuple[Tuple[TensorInfo, ...], Tuple[TensorInfo, ...], bool]:
-    inputs, outputs, weights, external = [], [], set(), False
+def _parse_graph(graph: memoryview) -> Tuple[Tuple[TensorInfo, ...], Tuple[TensorInfo, ...], Tuple[str, ...]]:
+    inputs, outputs, weights = [], [], set()
+    external: Set[str] = set()
     for field in fields(graph):
         if not isinstance(field.value, memoryview):
             continue
@@ -114,10 +123,10 @@ def _parse_graph(graph: memoryview) -> Tuple[Tuple[TensorInfo, ...], Tuple[Tenso
             outputs.append(_tensor_info(field.value))
         elif field.number == _GRAPH_INITIALIZER:
             weights.add(text(field.value, _TENSOR_NAME))
-            external = external or any(f.number == _TENSOR_LOCATION and f.value == _LOCATION_EXTERNAL
-                                       for f in fields(field.value))
+            external.update(text(entry, 2) for entry in nested(field.value, _TENSOR_EXTERNAL)
+                            if text(entry, 1) == "location")
     # Files of IR 3 list their weights among the inputs.
-    return tuple(i for i in inputs if i.name not in weights), tuple(outputs), external
+    return tuple(i for i in inputs if i.name not in weights), tuple(outputs), tuple(sorted(external))
 
 
 def _tensor_info(value_info: memoryview) -> TensorInfo:

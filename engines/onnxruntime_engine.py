@@ -27,7 +27,7 @@ class OnnxRuntimeEngine(Engine):
         self.card: Optional[ModelCard] = (
             card_of(model, path) if read_card and METADATA_KEY in model.metadata else None)
         # A path, not bytes, when weights lie beside the file: they are found relative to it.
-        self._session, self.inputs, self.outputs = _open(path if model.external_data else data, path, threads)
+        self._session, self.inputs, self.outputs = _open(path if model.external_files else data, path, threads)
         self._output_names = [info.name for info in self.outputs]
 
     def infer(self, feeds: "Dict[str, npt.NDArray[np.float32]]") -> "Dict[str, npt.NDArray[np.float32]]":

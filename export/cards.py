@@ -22,12 +22,14 @@ def give_card(model: str, preset: str, output: str, overwrite: bool = False) -> 
     check_free(output, overwrite)
     data = read_bytes(model)
     outside = parse_onnx(data, model)
-    if outside.external_data and pathlib.Path(output).resolve().parent != pathlib.Path(model).resolve().parent:
+    folder = pathlib.Path(model).resolve().parent
+    if outside.external_files and pathlib.Path(output).resolve().parent != folder:
         raise OutputError(f"{model} keeps weights in files beside it; write the copy into the same folder, "
                           f"not to {output}")
     with OnnxRuntimeEngine(model, read_card=False) as engine:  # whose card, if any, is replaced
         card = fit_card(load_preset(preset), engine, preset)
-    card = card._replace(source=pathlib.Path(model).name, weights_sha256=graph_sha256(data))
+    weights = [folder / name for name in outside.external_files]
+    card = card._replace(source=pathlib.Path(model).name, weights_sha256=graph_sha256(data, weights))
     write_bytes(output, with_card(data, card), overwrite)
     return card
 

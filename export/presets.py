@@ -1,4 +1,5 @@
 """Cards of well-known networks, and their fitting to a file whose names and sizes differ."""
+import difflib
 import math
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -20,11 +21,13 @@ def load_preset(name: str) -> ModelCard:
     """A preset by name, or the card in a user's JSON file."""
     path = pathlib.Path(name) if name.endswith(".json") else PRESET_DIR / f"{name}.json"
     if not name.endswith(".json") and name not in preset_names():
-        raise CardError(f"unknown preset {name!r}; known: {', '.join(preset_names())}, or the path of your own .json")
+        close = difflib.get_close_matches(name, preset_names(), 1)
+        raise CardError(f"unknown preset {name!r}; {f'did you mean {close[0]}? ' if close else ''}"
+                        f"known: {', '.join(preset_names())}, or the path of your own .json")
     try:
-        return card_from_json(path.read_text(encoding="utf-8"), where=name)
-    except OSError as error:
-        raise CardError(f"cannot read card {path}: {error.strerror}") from error
+        return card_from_json(path.read_text(encoding="utf-8"), where=name, folder=path.parent)
+    except (OSError, UnicodeDecodeError) as error:
+        raise CardError(f"cannot read card {path}: {getattr(error, 'strerror', None) or error}") from error
 
 
 def fit_input(spec: InputSpec, inputs: Sequence[TensorInfo], where: str) -> InputSpec:

@@ -1,9 +1,18 @@
 """ModelCard: all that must never be mis-paired with a network's weights, as JSON inside the ONNX file."""
 import json
+import pathlib
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from wholebody.errors import CardError, SkeletonError
-from wholebody.skeletons import Skeleton, get_skeleton, is_number, skeleton_from_dict, skeleton_names, skeleton_to_dict
+from wholebody.skeletons import (
+    Skeleton,
+    get_skeleton,
+    is_number,
+    load_skeleton,
+    skeleton_from_dict,
+    skeleton_names,
+    skeleton_to_dict,
+)
 
 METADATA_KEY = "wholebody.card"
 CARD_VERSION = 1
@@ -102,8 +111,11 @@ def card_to_json(card: ModelCard) -> str:
     return json.dumps(data, indent=2, sort_keys=True)
 
 
-def card_from_json(text: str, where: str = "card") -> ModelCard:
-    """The card of a JSON text; every field is checked and unknown ones are refused."""
+def card_from_json(text: str, where: str = "card", folder: Optional[pathlib.Path] = None) -> ModelCard:
+    """The card of a JSON text; every field is checked and unknown ones are refused.
+
+    A skeleton may be a file of `folder`; without a folder, as inside a model, it is a name or the whole skeleton.
+    """
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -115,7 +127,7 @@ def card_from_json(text: str, where: str = "card") -> ModelCard:
     card = ModelCard(
         name=fields.text("name"), licence=fields.text("licence", "unknown"), source=fields.text("source", ""),
         weights_sha256=fields.text("weights_sha256", ""), notes=fields.text("notes", ""),
-        skeleton=_skeleton(fields.take("skeleton", None), where),
+        skeleton=_skeleton(fields.take("skeleton", None), where, folder),
         decoding=fields.numbers("decoding"),
         input=_input(fields.mapping("input"), where + ": input"),
         heads=tuple(_head(head, "%s: heads[%d]" % (where, i)) for i, head in enumerate(fields.array("heads"))))
@@ -188,10 +200,14 @@ class _Fields:
             raise CardError("%s: unknown fields: %s" % (self.where, ", ".join(sorted(self.left))))
 
 
-def _skeleton(value: Any, where: str) -> Optional[Skeleton]:
+def _skeleton(value: Any, where: str, folder: Optional[pathlib.Path]) -> Optional[Skeleton]:
     if value is None:
         return None
     try:
+        if isinstance(value, str) and value.endswith(".json"):
+            if folder is None:
+                raise CardError("%s: expected the skeleton itself or its name, got the file %r" % (where, value))
+            return load_skeleton(folder / value)
         return get_skeleton(value) if isinstance(value, str) else skeleton_from_dict(value, "skeleton")
     except SkeletonError as error:
         raise CardError("%s: %s" % (where, error))

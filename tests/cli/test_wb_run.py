@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import signal
 
 import onnx_bytes
 import pytest
@@ -126,13 +127,23 @@ def test_a_truncated_model_is_refused_in_one_line(place, capsys):
     assert "cut.onnx is not a readable ONNX file" in capsys.readouterr().err
 
 
-def test_a_fault_in_the_middle_leaves_nothing_half_written(place, capsys, monkeypatch):
+def press_ctrl_c():
+    raise KeyboardInterrupt
+
+
+def send_sigterm():
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize("stop", [press_ctrl_c, send_sigterm])
+def test_a_stop_in_the_middle_leaves_nothing_half_written(place, capsys, monkeypatch, stop):
+    handler = signal.getsignal(signal.SIGTERM)
     from wholebody.runtime.estimator import Estimator
     process = Estimator.process
 
     def stop_at_the_second(self, frame):
         if frame.index == 1:
-            raise KeyboardInterrupt
+            stop()
         return process(self, frame)
 
     monkeypatch.setattr(Estimator, "process", stop_at_the_second)
@@ -141,6 +152,7 @@ def test_a_fault_in_the_middle_leaves_nothing_half_written(place, capsys, monkey
     assert not (place / "coco.json").exists()
     assert os.listdir("json") == ["000000000001_keypoints.json"]
     assert not [name for name in os.listdir(".") if name.startswith(".wholebody")]
+    assert signal.getsignal(signal.SIGTERM) == handler
 
 
 @pytest.mark.parametrize("words", [["--net-resolution", "-1x64"], ["--net-resolution=-1x64"],

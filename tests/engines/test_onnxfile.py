@@ -6,6 +6,7 @@ import pytest
 from wholebody.card import METADATA_KEY, card_from_json
 from wholebody.engines.onnxfile import card_of, graph_sha256, parse_onnx, read_bytes, with_card
 from wholebody.engines.onnxruntime_engine import OnnxRuntimeEngine
+from wholebody.engines.protobuf import encode_bytes
 from wholebody.errors import CardError, ModelError
 
 CARD = card_from_json('{"name": "net", "skeleton": "COCO_18", "input": {"name": "image"}, "heads": [{"kind": "paf", '
@@ -16,7 +17,7 @@ def test_inputs_outputs_opset_and_metadata_are_read():
     model = parse_onnx(onnx_bytes.paf_net(metadata=[("a", "b")]), "net.onnx")
     assert [str(i) for i in model.inputs] == ["image [N, 3, H, W] float32"]
     assert [str(o) for o in model.outputs] == ["heatmaps [N, 19, h, w] float32", "pafs [N, 38, h, w] float32"]
-    assert (model.ir_version, model.opset, model.metadata, model.external_data) == (7, 13, {"a": "b"}, False)
+    assert (model.ir_version, model.opset, model.metadata, model.external_files) == (7, 13, {"a": "b"}, ())
 
 
 def test_weights_that_old_files_list_as_inputs_are_none():
@@ -94,3 +95,40 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path, content, message):
         path.write_bytes(content)
     with pytest.raises(ModelError, match=message):
         read_bytes(path)
+
+
+def net_with_weights_beside_it(folder):
+    """y = x + w, where w lies in w.bin."""
+    (folder / "w.bin").write_bytes(np.array([5], np.float32).tobytes())
+    where = onnx_bytes.text(1, "location") + onnx_bytes.text(2, "w.bin")
+    w = (onnx_bytes.number(1, 1) + onnx_bytes.number(2, onnx_bytes.FLOAT) + onnx_bytes.text(8, "w")
+         + encode_bytes(13, where) + onnx_bytes.number(14, 1))
+    add = onnx_bytes.node("Add", ["x", "w"], ["y"])
+    (folder / "net.onnx").write_bytes(onnx_bytes.model([add], [w], [("x", ("N",))], [("y", ("N",))]))
+    return folder / "net.onnx"
+
+
+def test_weights_in_a_file_beside_it_are_found_from_anywhere(tmp_path, monkeypatch):
+    path = net_with_weights_beside_it(tmp_path)
+    assert parse_onnx(path.read_bytes(), "net.onnx").external_files == ("w.bin",)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with OnnxRuntimeEngine(str(path)) as engine:
+        assert engine.infer({"x": np.array([2], np.float32)})["y"].tolist() == [7]
+
+
+def test_weights_in_a_file_beside_it_count_in_the_hash(tmp_path):
+    data = net_with_weights_beside_it(tmp_path).read_bytes()
+    first = graph_sha256(data, [tmp_path / "w.bin"])
+    (tmp_path / "w.bin").write_bytes(np.array([6], np.float32).tobytes())
+    assert graph_sha256(data, [tmp_path / "w.bin"]) != first
+    with pytest.raises(ModelError, match="cannot read weights .*v.bin: No such file"):
+        graph_sha256(data, [tmp_path / "v.bin"])
+
+
+def test_weights_that_are_not_beside_it_are_one_line(tmp_path):
+    path = net_with_weights_beside_it(tmp_path)
+    (tmp_path / "w.bin").unlink()
+    with pytest.raises(ModelError, match="net.onnx") as caught:
+        OnnxRuntimeEngine(str(path))
+    assert "\n" not in str(caught.value)

@@ -8,6 +8,7 @@ import pytest
 from wholebody.card import card_from_json
 from wholebody.cli.export import main
 from wholebody.engines.onnxfile import card_of, parse_onnx
+from wholebody.engines.onnxruntime_engine import OnnxRuntimeEngine
 from wholebody.errors import CardError
 from wholebody.export.cards import give_card
 from wholebody.export.presets import load_preset, preset_names
@@ -127,7 +128,18 @@ def test_weights_beside_the_file_stay_beside_it(place: pathlib.Path, capsys: pyt
               size_threshold=100)
     assert main(["card", "model/net.onnx", "--preset", "card.json", "-o", "out.onnx"]) == 1
     assert "keeps weights in files beside it; write the copy into the same folder" in capsys.readouterr().err
-    assert main(["card", "model/net.onnx", "--preset", "card.json", "-o", "model/out.onnx"]) == 0
+    card = give_card("model/net.onnx", "card.json", "model/out.onnx")
+    with OnnxRuntimeEngine("model/out.onnx") as engine:
+        assert engine.card == card
+    weights = (place / "model" / "weights.bin").read_bytes()
+    (place / "model" / "weights.bin").write_bytes(weights[:-1] + bytes([weights[-1] ^ 1]))
+    other = give_card("model/net.onnx", "card.json", "model/other.onnx")
+    assert other.weights_sha256 != card.weights_sha256
+    (place / "model" / "weights.bin").unlink()
+    assert main(["card", "model/net.onnx", "--preset", "card.json", "-o", "model/third.onnx"]) == 1
+    said = capsys.readouterr().err
+    assert "weights.bin" in said
+    assert said.count("\n") == 1
 
 
 CARDS = [  # what somebody's own card says that this network cannot be
@@ -264,8 +276,10 @@ def test_words_that_make_no_command_exit_with_2(place: pathlib.Path, capsys: pyt
 
 RUN_ERRORS = [
     ("no such model", ["nte.onnx", "--preset", "card.json"], "cannot read model nte.onnx"),
-    ("no such preset", ["net.onnx", "--preset", "opnpose"], "unknown preset 'opnpose'; known: "),
+    ("no such preset", ["net.onnx", "--preset", "opnpose"], "unknown preset 'opnpose'; did you mean openpose-"),
+    ("a preset misspelt", ["net.onnx", "--preset", "yolx"], "unknown preset 'yolx'; did you mean yolox? known: "),
     ("no such card", ["net.onnx", "--preset", "my.json"], "cannot read card my.json"),
+    ("a card of other bytes", ["net.onnx", "--preset", "bytes.json"], "cannot read card bytes.json: 'utf-8' codec"),
     ("a card that is none", ["net.onnx", "--preset", "bad.json"], "bad.json: not valid JSON"),
     ("the output exists", ["net.onnx", "--preset", "card.json", "-o", "card.json"], "card.json exists; add"),
     ("no folder for it", ["net.onnx", "--preset", "card.json", "-o", "no/out.onnx"], "no/out.onnx"),
@@ -278,6 +292,7 @@ RUN_ERRORS = [
 def test_what_is_wrong_is_said_in_one_line(place: pathlib.Path, capsys: pytest.CaptureFixture[str],
                                            words: list[str], message: str) -> None:
     (place / "bad.json").write_text("{")
+    (place / "bytes.json").write_bytes(b"\xff\xfe")
     (place / "cut.onnx").write_bytes((place / "net.onnx").read_bytes()[:2000])
     before = sorted(path.name for path in place.iterdir())
     assert main(["card", *words, *([] if "-o" in words else ["-o", "out.onnx"])]) == 1

@@ -46,6 +46,15 @@ def test_a_skeleton_of_ones_own_travels_whole():
     assert card_from_json(card_to_json(card)) == card
 
 
+def test_a_skeleton_in_a_file_lies_beside_the_card_and_travels_whole(tmp_path):
+    (tmp_path / "mine.json").write_text('{"name": "STICK", "keypoints": ["a", "b"]}')
+    card = card_from_json(changed(skeleton="mine.json"), folder=tmp_path)
+    assert card.skeleton.keypoints == ("a", "b")
+    assert card_from_json(card_to_json(card)) == card, "no folder is needed any more"
+    with pytest.raises(CardError, match="cannot read skeleton .*yours.json"):
+        card_from_json(changed(skeleton="yours.json"), folder=tmp_path)
+
+
 def test_a_set_of_ours_that_somebody_changed_travels_whole():
     skeleton = get_skeleton("COCO_18")._replace(draw_scales=(2.0,) * 18)
     card = card_from_json(json.dumps(GOOD))._replace(skeleton=skeleton)
@@ -94,7 +103,8 @@ BAD = [
     ("decoding as a list", changed(decoding=[]), "`decoding` is an object of numbers"),
     ("no heads", changed(heads=[]), "expected at least one head"),
     ("brackets without end", "[" * 100000, "not valid JSON"),
-    ("a file of a skeleton that is not there", changed(skeleton="mine.json"), "cannot read skeleton mine.json"),
+    ("a file of a skeleton that is not there", changed(skeleton="mine.json"),
+     "expected the skeleton itself or its name, got the file 'mine.json'"),
     ("a malformed skeleton", changed(skeleton={"name": "X"}), "expected `keypoints`"),
     ("an unknown field of an output", with_head(outputs={"heatmaps": {"name": "a"}, "pafs": {}}),
      "outputs.heatmaps: unknown fields: name"),

@@ -5,6 +5,7 @@ import difflib
 import logging
 import os
 import re
+import signal
 import sys
 import traceback
 from typing import Any, Callable, Iterator, List, NoReturn, Optional
@@ -79,7 +80,7 @@ def run_command(parser: Parser, action: Callable[[argparse.Namespace], int], arg
     args.verbose, args.quiet = getattr(args, "verbose", False), getattr(args, "quiet", False)
     level = logging.DEBUG if args.verbose else logging.ERROR if args.quiet else logging.INFO
     try:
-        with _logging_to_stderr(parser.prog, level):
+        with _logging_to_stderr(parser.prog, level), _sigterm_as_interrupt():
             code = action(args)
         sys.stdout.flush()  # here, where a full disk is still one line, and not when Python ends
         return code
@@ -112,6 +113,23 @@ def _logging_to_stderr(prog: str, level: int) -> Iterator[None]:
     finally:
         logger.handlers[:], logger.propagate = before[:2]
         logger.setLevel(before[2])
+
+
+@contextlib.contextmanager
+def _sigterm_as_interrupt() -> Iterator[None]:
+    """What `docker stop` and `timeout` send ends a run as Ctrl-C does, so that unfinished files are removed."""
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # signals belong to the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _say(parser: Parser, message: str, code: int, verbose: bool) -> int:
