@@ -1,4 +1,5 @@
 """Frame to network input: resize, pad and normalise into one reused buffer."""
+import logging
 from typing import TYPE_CHECKING, Optional, Tuple
 
 import numpy as np
@@ -12,6 +13,9 @@ from wholebody.runtime.warp import scale_from_origin
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+
+log = logging.getLogger("wholebody")
 
 
 class Preprocessor:
@@ -28,12 +32,16 @@ class Preprocessor:
         self._size = (0, 0)  # of the last picture
         self._geometry: Optional[Geometry] = None
         self._buffer = np.zeros((1, 3, 0, 0), np.float32)
+        self._resized = np.zeros((0, 0, 3), np.uint8)
+        if any(side > 0 and side % spec.multiple for side in resolution):
+            log.warning("--net-resolution %dx%d: this network's sides are multiples of %d; rounded to the nearest",
+                        resolution.width, resolution.height, spec.multiple)
 
     def __call__(self, image: "npt.NDArray[np.uint8]") -> "Tuple[npt.NDArray[np.float32], Geometry]":
         """uint8 (H, W, 3) BGR -> float32 (1, 3, h, w) or (1, h, w, 3), and where the picture lies in it."""
         _check_frame(image)
         geometry = self._prepare(image.shape[1], image.shape[0])
-        resized = _resize(image, geometry, self.spec.resize)
+        resized = _resize(image, geometry, self.spec.resize, self._resized)
         planes = self._planes()[:, geometry.top:geometry.top + geometry.resized_height,
                                 geometry.left:geometry.left + geometry.resized_width]
         for c in range(3):
@@ -50,6 +58,7 @@ class Preprocessor:
             shape: Tuple[int, ...] = (1, 3) + sides if self.spec.layout == "NCHW" else (1,) + sides + (3,)
             if self._buffer.shape != shape:
                 self._buffer = np.empty(shape, np.float32)
+            self._resized = np.empty((geometry.resized_height, geometry.resized_width, 3), np.uint8)
             self._size, self._geometry = (width, height), geometry
             planes = self._planes()
             for c in range(3):
@@ -69,7 +78,9 @@ def _check_frame(image: "npt.NDArray[np.uint8]") -> None:
         raise ShapeError("frame: expected uint8 (H, W, 3) BGR, got %s %s" % (dtype, shape))
 
 
-def _resize(image: "npt.NDArray[np.uint8]", geometry: Geometry, how: str) -> "npt.NDArray[np.uint8]":
+def _resize(image: "npt.NDArray[np.uint8]", geometry: Geometry, how: str,
+            buffer: "npt.NDArray[np.uint8]") -> "npt.NDArray[np.uint8]":
+    """The picture at its size in the network's input, in `buffer` where that saves a copy."""
     size = (geometry.resized_width, geometry.resized_height)
     if size == (image.shape[1], image.shape[0]):
         return image
@@ -78,5 +89,5 @@ def _resize(image: "npt.NDArray[np.uint8]", geometry: Geometry, how: str) -> "np
         return scale_from_origin(image, factor, size)
     cv2 = require("cv2")
     shrinks = size[0] < image.shape[1] or size[1] < image.shape[0]
-    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-    return np.asarray(resized, np.uint8)
+    cv2.resize(image, size, dst=buffer, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    return buffer

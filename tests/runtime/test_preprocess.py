@@ -49,6 +49,22 @@ def test_padding_stays_when_pictures_change_and_the_buffer_is_reused():
     assert (second[0, :, :, 32:] == 0).all(), "nothing of the wider picture is left"
 
 
+def test_a_resolution_that_is_no_multiple_is_rounded_and_that_is_said(caplog):
+    blob, _ = Preprocessor(InputSpec("image", multiple=16), Resolution(650, 360))(picture(64, 32))
+    assert blob.shape == (1, 3, 368, 656)
+    assert "--net-resolution 650x360: this network's sides are multiples of 16" in caplog.text
+
+
+def test_the_picture_is_resized_into_memory_of_its_own_that_is_kept():
+    preprocess = Preprocessor(InputSpec("image", height=16, multiple=8))
+    first = picture(48, 32)
+    before = first.copy()
+    blob = preprocess(first)[0].copy()
+    preprocess(picture(48, 32))
+    np.testing.assert_array_equal(first, before)
+    np.testing.assert_array_equal(preprocess(first)[0], blob)
+
+
 @pytest.mark.parametrize("image, message", [
     (np.zeros((4, 4), np.uint8), "got uint8 (4, 4)"), (np.zeros((4, 4, 4), np.uint8), "got uint8 (4, 4, 4)"),
     (np.zeros((4, 4, 3), np.float32), "got float32 (4, 4, 3)"), (None, "got None"), ([[1]], "got list")],
