@@ -7,6 +7,7 @@ WholebodyError
 |-- ModelError           a model file cannot be read, opened or run
 |-- SourceError          a picture, folder or video cannot be read
 |-- OutputError          a result cannot be written
+|-- EvaluationError      annotations and results cannot be compared
 `-- MissingPackage       an optional package is not installed (also an ImportError)
 """
 
@@ -37,6 +38,10 @@ class SourceError(WholebodyError):
 
 class OutputError(WholebodyError):
     """A result cannot be written."""
+
+
+class EvaluationError(WholebodyError):
+    """Annotations and results cannot be compared."""
 
 
 class MissingPackage(WholebodyError, ImportError):
