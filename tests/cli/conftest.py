@@ -6,6 +6,7 @@ from sticks import draw_sticks
 from wholebody.card import card_from_json
 from wholebody.engines.onnxfile import with_card
 
+
 @pytest.fixture
 def cv2():
     return pytest.importorskip("cv2", reason="pictures are read and written with OpenCV")
