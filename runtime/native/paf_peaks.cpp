@@ -1,4 +1,5 @@
 #include "paf_peaks.h"
+#include "paf_tiles.h"
 
 #include <algorithm>
 
@@ -63,10 +64,12 @@ void PeakFinder::compute(const Grid &grid, const Plane &plane, int32_t cell_y, i
     grid.tile(plane, cell_y, cell_x, out, pitch_);
 }
 
-void PeakFinder::compute_around(const Grid &grid, const Plane &plane, int32_t cell_y, int32_t cell_x, int32_t cells) {
-    const int32_t y1 = std::min(cells_y_ - 1, cell_y + cells), x1 = std::min(cells_x_ - 1, cell_x + cells);
-    for (int32_t y = std::max(0, cell_y - cells); y <= y1; ++y)
-        for (int32_t x = std::max(0, cell_x - cells); x <= x1; ++x) compute(grid, plane, y, x);
+// Computes the tiles of pixels x0 to x1 and y0 to y1, both included; what lies outside the map is left out.
+void PeakFinder::compute_window(const Grid &grid, const Plane &plane, int32_t x0, int32_t y0, int32_t x1, int32_t y1) {
+    const int32_t last_x = std::min(grid.width - 1, x1) / grid.stride;
+    const int32_t last_y = std::min(grid.height - 1, y1) / grid.stride;
+    for (int32_t y = std::max(0, y0) / grid.stride; y <= last_y; ++y)
+        for (int32_t x = std::max(0, x0) / grid.stride; x <= last_x; ++x) compute(grid, plane, y, x);
 }
 
 bool PeakFinder::is_peak(const Grid &grid, int32_t x, int32_t y, bool cuda_border) const {
@@ -84,21 +87,23 @@ bool PeakFinder::is_peak(const Grid &grid, int32_t x, int32_t y, bool cuda_borde
 
 void PeakFinder::scan(const Grid &grid, const Plane &plane, int32_t cell_y, int32_t cell_x, float threshold,
                       bool cuda_border) {
-    const int32_t x0 = cell_x * grid.stride, y0 = cell_y * grid.stride;
-    bool above = false;
-    for (int32_t y = y0; y < y0 + grid.stride; ++y) {
-        const float *line = pixel(x0, y);
-        for (int32_t i = 0; i < grid.stride; ++i) above |= line[i] > threshold;
-    }
-    if (!above) return;
-    compute_around(grid, plane, cell_y, cell_x, 1);
-    for (int32_t y = y0; y < y0 + grid.stride; ++y) {
-        const float *line = pixel(x0, y), *before = line - pitch_, *after = line + pitch_;
-        // Four neighbours without a branch rule out nearly every pixel; is_peak asks all eight.
-        for (int32_t i = 0; i < grid.stride; ++i)
-            if ((line[i] > threshold) & (line[i] >= line[i - 1]) & (line[i] >= line[i + 1]) &
-                (line[i] >= before[i]) & (line[i] >= after[i]) && is_peak(grid, x0 + i, y, cuda_border))
-                found_.push_back(y * grid.width + x0 + i);
+    const int32_t stride = grid.stride, x0 = cell_x * stride, y0 = cell_y * stride;
+    if (!may_hold_peak(pixel(x0, y0), pitch_, stride, threshold)) return;
+    for (int32_t row = 0; row < stride; ++row) {
+        const float *line = pixel(x0, y0 + row);
+        float highest = line[0];
+        for (int32_t i = 1; i < stride; ++i) highest = std::max(highest, line[i]);
+        if (!(highest > threshold)) continue;
+        // Neighbours within the tile rule out nearly every pixel; is_peak asks all eight, of other tiles too.
+        const float *before = row > 0 ? line - pitch_ : line, *after = row + 1 < stride ? line + pitch_ : line;
+        for (int32_t i = 0; i < stride; ++i) {
+            const float value = line[i];
+            if (!(value > threshold) || value < before[i] || value < after[i]) continue;
+            if ((i > 0 && value < line[i - 1]) || (i + 1 < stride && value < line[i + 1])) continue;
+            const int32_t x = x0 + i, y = y0 + row;
+            compute_window(grid, plane, x - 1, y - 1, x + 1, y + 1);
+            if (is_peak(grid, x, y, cuda_border)) found_.push_back(y * grid.width + x);
+        }
     }
 }
 
@@ -133,10 +138,9 @@ int32_t PeakFinder::find(const Grid &grid, const Plane &plane, const wb_paf_conf
             }
     std::sort(found_.begin(), found_.end());
     const int32_t count = std::min(capacity, static_cast<int32_t>(found_.size()));
-    const int32_t around = (kReach + grid.stride - 1) / grid.stride;
     for (int32_t i = 0; i < count; ++i) {
         const int32_t x = found_[i] % grid.width, y = found_[i] / grid.width;
-        compute_around(grid, plane, y / grid.stride, x / grid.stride, around);
+        compute_window(grid, plane, x - kReach, y - kReach, x + kReach, y + kReach);
         peaks[i] = refine(grid, x, y);
     }
     return count;

@@ -1,0 +1,105 @@
+#include "paf_tiles.h"
+
+#include <cstring>
+
+// One body for every instruction set: the loader picks the widest that the machine has. No clone has fused
+// multiply-add, so that all give the same bytes.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#define WB_CLONES __attribute__((target_clones("avx2", "default")))
+#else
+#define WB_CLONES
+#endif
+
+namespace wholebody {
+namespace {
+
+template <int Stride>
+struct Lanes {
+    typedef float Floats __attribute__((vector_size(Stride * 4)));
+    typedef int32_t Bits __attribute__((vector_size(Stride * 4)));
+};
+
+template <int Stride>
+inline __attribute__((always_inline)) void fill(const float *cells, int32_t cells_pitch,
+                                                const float *const weights[4], float *out, int32_t pitch) {
+    typedef typename Lanes<Stride>::Floats Floats;
+    const int taps = 4, rows = 5;
+    Floats across[taps], lines[rows];
+    float down[taps][Stride];
+    for (int i = 0; i < taps; ++i) {
+        std::memcpy(&across[i], weights[i], sizeof(Floats));
+        std::memcpy(down[i], weights[i], sizeof(down[i]));
+    }
+    for (int row = 0; row < rows; ++row, cells += cells_pitch) {
+        // The first half of the pixels lies left of the cell's centre and reads from one cell before.
+        Floats cell[taps];
+        for (int i = 0; i < taps; ++i)
+            for (int x = 0; x < Stride; ++x) cell[i][x] = cells[i + (x < Stride / 2 ? 0 : 1)];
+        lines[row] = cell[0] * across[0] + cell[1] * across[1] + cell[2] * across[2] + cell[3] * across[3];
+    }
+    for (int y = 0; y < Stride; ++y, out += pitch) {
+        const Floats *line = lines + (y < Stride / 2 ? 0 : 1);
+        const Floats sum = line[0] * down[0][y] + line[1] * down[1][y] + line[2] * down[2][y] + line[3] * down[3][y];
+        std::memcpy(out, &sum, sizeof(sum));
+    }
+}
+
+template <int Stride>
+inline __attribute__((always_inline)) bool may_hold(const float *pixels, int32_t pitch, float threshold) {
+    typedef typename Lanes<Stride>::Floats Floats;
+    typedef typename Lanes<Stride>::Bits Bits;
+    Bits first = {}, last = {}, any = {};
+    first[0] = -1;
+    last[Stride - 1] = -1;
+    Floats above, line, below, left, right;
+    std::memcpy(&line, pixels, sizeof(line));
+    above = line;
+    for (int y = 0; y < Stride; ++y, pixels += pitch, above = line, line = below) {
+        // Beside the tile lies another one, which may not be computed: it rules nothing out.
+        std::memcpy(&below, y + 1 < Stride ? pixels + pitch : pixels, sizeof(below));
+        std::memcpy(&left, pixels - 1, sizeof(left));
+        std::memcpy(&right, pixels + 1, sizeof(right));
+        any |= (line > threshold) & (line >= above) & (line >= below) & ((line >= left) | first) &
+               ((line >= right) | last);
+    }
+    int64_t words[Stride / 2];
+    std::memcpy(words, &any, sizeof(words));
+    int64_t found = 0;
+    for (int64_t word : words) found |= word;
+    return found != 0;
+}
+
+WB_CLONES void fill_8(const float *cells, int32_t cells_pitch, const float *const weights[4], float *out,
+                      int32_t pitch) {
+    fill<8>(cells, cells_pitch, weights, out, pitch);
+}
+
+WB_CLONES void fill_4(const float *cells, int32_t cells_pitch, const float *const weights[4], float *out,
+                      int32_t pitch) {
+    fill<4>(cells, cells_pitch, weights, out, pitch);
+}
+
+WB_CLONES bool may_hold_8(const float *pixels, int32_t pitch, float threshold) {
+    return may_hold<8>(pixels, pitch, threshold);
+}
+
+WB_CLONES bool may_hold_4(const float *pixels, int32_t pitch, float threshold) {
+    return may_hold<4>(pixels, pitch, threshold);
+}
+
+}  // namespace
+
+bool fill_tile(const float *cells, int32_t cells_pitch, const float *const weights[4], int32_t stride, float *out,
+               int32_t pitch) {
+    if (stride == 8) fill_8(cells, cells_pitch, weights, out, pitch);
+    if (stride == 4) fill_4(cells, cells_pitch, weights, out, pitch);
+    return stride == 8 || stride == 4;
+}
+
+bool may_hold_peak(const float *pixels, int32_t pitch, int32_t stride, float threshold) {
+    if (stride == 8) return may_hold_8(pixels, pitch, threshold);
+    if (stride == 4) return may_hold_4(pixels, pitch, threshold);
+    return true;
+}
+
+}  // namespace wholebody
