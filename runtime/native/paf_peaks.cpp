@@ -88,12 +88,11 @@ bool PeakFinder::is_peak(const Grid &grid, int32_t x, int32_t y, bool cuda_borde
 void PeakFinder::scan(const Grid &grid, const Plane &plane, int32_t cell_y, int32_t cell_x, float threshold,
                       bool cuda_border) {
     const int32_t stride = grid.stride, x0 = cell_x * stride, y0 = cell_y * stride;
-    if (!may_hold_peak(pixel(x0, y0), pitch_, stride, threshold)) return;
+    const uint64_t rows = rows_with_peaks(pixel(x0, y0), pitch_, stride, threshold);
+    if (rows == 0) return;
     for (int32_t row = 0; row < stride; ++row) {
+        if (row < 64 && !(rows >> row & 1)) continue;
         const float *line = pixel(x0, y0 + row);
-        float highest = line[0];
-        for (int32_t i = 1; i < stride; ++i) highest = std::max(highest, line[i]);
-        if (!(highest > threshold)) continue;
         // Neighbours within the tile rule out nearly every pixel; is_peak asks all eight, of other tiles too.
         const float *before = row > 0 ? line - pitch_ : line, *after = row + 1 < stride ? line + pitch_ : line;
         for (int32_t i = 0; i < stride; ++i) {

@@ -68,10 +68,13 @@ float LimbScorer::sample(const Limb &limb, const Peak &a, Vector along, Vector u
     };
     const float first = unit.x * at_a.x + unit.y * at_a.y;
     int32_t accepted = 0, spare = samples - needed_[samples];
-    // Where every sample counts, look first where a wrong pair has nothing: at its start, its middle and its end.
-    if (spare == 0 && (!(first > threshold_) || !(dot_at(samples / 2) > threshold_) ||
-                       !(dot_at(samples - 1) > threshold_)))
-        return kUnsupported;
+    // Look first where a wrong pair has nothing: at its start, its middle, its end and between.
+    int32_t doubts = spare - !(first > threshold_);
+    for (int32_t m : {samples / 2, samples - 1, samples / 4, 3 * samples / 4}) {
+        if (doubts < 0) return kUnsupported;
+        doubts -= !(dot_at(m) > threshold_);
+    }
+    if (doubts < 0) return kUnsupported;
     float sum = 0;
     for (int32_t m = 0; m < samples; ++m) {
         const float dot = m == 0 ? first : dot_at(m);

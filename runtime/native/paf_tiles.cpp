@@ -45,10 +45,11 @@ inline __attribute__((always_inline)) void fill(const float *cells, int32_t cell
 }
 
 template <int Stride>
-inline __attribute__((always_inline)) bool may_hold(const float *pixels, int32_t pitch, float threshold) {
+inline __attribute__((always_inline)) uint64_t rows_with(const float *pixels, int32_t pitch, float threshold) {
     typedef typename Lanes<Stride>::Floats Floats;
     typedef typename Lanes<Stride>::Bits Bits;
-    Bits first = {}, last = {}, any = {};
+    Bits first = {}, last = {};
+    uint64_t rows = 0;
     first[0] = -1;
     last[Stride - 1] = -1;
     Floats above, line, below, left, right;
@@ -59,14 +60,14 @@ inline __attribute__((always_inline)) bool may_hold(const float *pixels, int32_t
         std::memcpy(&below, y + 1 < Stride ? pixels + pitch : pixels, sizeof(below));
         std::memcpy(&left, pixels - 1, sizeof(left));
         std::memcpy(&right, pixels + 1, sizeof(right));
-        any |= (line > threshold) & (line >= above) & (line >= below) & ((line >= left) | first) &
-               ((line >= right) | last);
+        const Bits maybe = (line > threshold) & (line >= above) & (line >= below) & ((line >= left) | first) &
+                           ((line >= right) | last);
+        uint64_t words[Stride / 2], found = 0;
+        std::memcpy(words, &maybe, sizeof(words));
+        for (uint64_t word : words) found |= word;
+        rows |= static_cast<uint64_t>(found != 0) << y;
     }
-    int64_t words[Stride / 2];
-    std::memcpy(words, &any, sizeof(words));
-    int64_t found = 0;
-    for (int64_t word : words) found |= word;
-    return found != 0;
+    return rows;
 }
 
 WB_CLONES void fill_8(const float *cells, int32_t cells_pitch, const float *const weights[4], float *out,
@@ -79,12 +80,12 @@ WB_CLONES void fill_4(const float *cells, int32_t cells_pitch, const float *cons
     fill<4>(cells, cells_pitch, weights, out, pitch);
 }
 
-WB_CLONES bool may_hold_8(const float *pixels, int32_t pitch, float threshold) {
-    return may_hold<8>(pixels, pitch, threshold);
+WB_CLONES uint64_t rows_with_8(const float *pixels, int32_t pitch, float threshold) {
+    return rows_with<8>(pixels, pitch, threshold);
 }
 
-WB_CLONES bool may_hold_4(const float *pixels, int32_t pitch, float threshold) {
-    return may_hold<4>(pixels, pitch, threshold);
+WB_CLONES uint64_t rows_with_4(const float *pixels, int32_t pitch, float threshold) {
+    return rows_with<4>(pixels, pitch, threshold);
 }
 
 }  // namespace
@@ -96,10 +97,10 @@ bool fill_tile(const float *cells, int32_t cells_pitch, const float *const weigh
     return stride == 8 || stride == 4;
 }
 
-bool may_hold_peak(const float *pixels, int32_t pitch, int32_t stride, float threshold) {
-    if (stride == 8) return may_hold_8(pixels, pitch, threshold);
-    if (stride == 4) return may_hold_4(pixels, pitch, threshold);
-    return true;
+uint64_t rows_with_peaks(const float *pixels, int32_t pitch, int32_t stride, float threshold) {
+    if (stride == 8) return rows_with_8(pixels, pitch, threshold);
+    if (stride == 4) return rows_with_4(pixels, pitch, threshold);
+    return ~uint64_t{0};  // not told: every row may
 }
 
 }  // namespace wholebody

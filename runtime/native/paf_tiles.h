@@ -11,8 +11,8 @@ namespace wholebody {
 bool fill_tile(const float *cells, int32_t cells_pitch, const float *const weights[4], int32_t stride, float *out,
                int32_t pitch);
 
-// False when no pixel of the tile can be a peak, told from its own pixels alone.
-bool may_hold_peak(const float *pixels, int32_t pitch, int32_t stride, float threshold);
+// Bit y is set when row y of the tile has a pixel that can be a peak, told from the tile's own pixels alone.
+uint64_t rows_with_peaks(const float *pixels, int32_t pitch, int32_t stride, float threshold);
 
 }  // namespace wholebody
 #endif
