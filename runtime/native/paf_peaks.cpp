@@ -22,6 +22,9 @@ void PeakFinder::prepare(const Grid &grid, float threshold) {
     done_.resize(active_.size());
     high_.resize(static_cast<size_t>(cells_y + 2 * kPad) * cells_x);
     low_.resize(high_.size());
+    row_high_.resize(cells_y + 2 * kPad);
+    row_low_.resize(row_high_.size());
+    live_.resize(cells_y);
     threshold_ = threshold;
     cells_x_ = cells_x;
     cells_y_ = cells_y;
@@ -30,7 +33,21 @@ void PeakFinder::prepare(const Grid &grid, float threshold) {
 // A tile is active where the weights' extremes times the extremes of its 5 x 5 cells exceed the threshold.
 void PeakFinder::mark(const Grid &grid, const Plane &plane, float threshold) {
     const int32_t width = cells_x_;
+    const float slack = 1.0001f;  // more than the rounding of sixteen products
+    const auto exceeds = [&](float most, float least) {
+        return (grid.positive * most - grid.negative * least) * slack > threshold;
+    };
+    // Most rows of most maps hold nothing: their own extremes tell.
+    for (int32_t y = 0; y < cells_y_ + 2 * kPad; ++y)
+        extremes(plane.row(y), width + 2 * kPad, &row_high_[y], &row_low_[y]);
+    for (int32_t y = 0; y < cells_y_; ++y)
+        live_[y] = exceeds(*std::max_element(&row_high_[y], &row_high_[y] + kTaps),
+                           *std::min_element(&row_low_[y], &row_low_[y] + kTaps));
     for (int32_t y = 0; y < cells_y_ + 2 * kPad; ++y) {
+        bool needed = false;  // by a tile above it or below it
+        for (int32_t tile = std::max(0, y - kTaps + 1); tile <= std::min(y, cells_y_ - 1); ++tile)
+            needed |= live_[tile] != 0;
+        if (!needed) continue;
         const float *cell = plane.row(y);
         float *high = high_.data() + static_cast<size_t>(y) * width;
         float *low = low_.data() + static_cast<size_t>(y) * width;
@@ -40,8 +57,11 @@ void PeakFinder::mark(const Grid &grid, const Plane &plane, float threshold) {
             low[x] = std::min(std::min(std::min(c[0], c[1]), std::min(c[2], c[3])), c[4]);
         }
     }
-    const float slack = 1.0001f;  // more than the rounding of sixteen products
     for (int32_t y = 0; y < cells_y_; ++y) {
+        if (!live_[y]) {
+            std::fill_n(active_.data() + static_cast<size_t>(y) * width, width, uint8_t{0});
+            continue;
+        }
         const float *high = high_.data() + static_cast<size_t>(y) * width;
         const float *low = low_.data() + static_cast<size_t>(y) * width;
         uint8_t *active = active_.data() + static_cast<size_t>(y) * width;
@@ -51,7 +71,7 @@ void PeakFinder::mark(const Grid &grid, const Plane &plane, float threshold) {
                 most = std::max(most, high[i * width + x]);
                 least = std::min(least, low[i * width + x]);
             }
-            active[x] = (grid.positive * most - grid.negative * least) * slack > threshold;
+            active[x] = exceeds(most, least);
         }
     }
 }

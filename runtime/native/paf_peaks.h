@@ -30,6 +30,8 @@ private:
     std::vector<float> surface_;          // full resolution, with one pixel of `threshold_` around it
     std::vector<uint8_t> active_, done_;  // per tile: can hold a peak, is computed
     std::vector<float> high_, low_;       // per padded row: extremes of five cells across
+    std::vector<float> row_high_, row_low_;  // per padded row: extremes of all its cells
+    std::vector<uint8_t> live_;           // per row of tiles: one of them can be active
     std::vector<int32_t> found_;          // pixel numbers
 };
 

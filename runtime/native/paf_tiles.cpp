@@ -88,7 +88,34 @@ WB_CLONES uint64_t rows_with_4(const float *pixels, int32_t pitch, float thresho
     return rows_with<4>(pixels, pitch, threshold);
 }
 
+const int32_t kLanes = 8;
+
+WB_CLONES void extremes_of(const float *values, int32_t count, float *most, float *least) {
+    typedef Lanes<kLanes>::Floats Floats;
+    Floats high = {}, low = {};
+    int32_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) {
+        Floats v;
+        std::memcpy(&v, values + i, sizeof(v));
+        high = v > high ? v : high;
+        low = v < low ? v : low;
+    }
+    *most = *least = 0;
+    for (; i < count; ++i) {
+        *most = values[i] > *most ? values[i] : *most;
+        *least = values[i] < *least ? values[i] : *least;
+    }
+    for (int lane = 0; lane < kLanes; ++lane) {
+        *most = high[lane] > *most ? high[lane] : *most;
+        *least = low[lane] < *least ? low[lane] : *least;
+    }
+}
+
 }  // namespace
+
+void extremes(const float *values, int32_t count, float *most, float *least) {
+    extremes_of(values, count, most, least);
+}
 
 bool fill_tile(const float *cells, int32_t cells_pitch, const float *const weights[4], int32_t stride, float *out,
                int32_t pitch) {

@@ -14,5 +14,8 @@ bool fill_tile(const float *cells, int32_t cells_pitch, const float *const weigh
 // Bit y is set when row y of the tile has a pixel that can be a peak, told from the tile's own pixels alone.
 uint64_t rows_with_peaks(const float *pixels, int32_t pitch, int32_t stride, float threshold);
 
+// The largest and the smallest of `count` values and 0.
+void extremes(const float *values, int32_t count, float *most, float *least);
+
 }  // namespace wholebody
 #endif
