@@ -1,4 +1,4 @@
-"""Just enough of protobuf's wire format to walk through an ONNX file without the onnx package."""
+"""Just enough of protobuf's wire format to walk through an ONNX file or a caffemodel without their packages."""
 from typing import Iterator, List, NamedTuple, Tuple, Union
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
