@@ -51,6 +51,14 @@ def text(message: memoryview, number: int) -> str:
     return bytes(found[-1]).decode("utf-8", "replace") if found else ""
 
 
+def varints(packed: memoryview) -> Iterator[int]:
+    """The numbers of a packed field, as unsigned 64-bit."""
+    at = 0
+    while at < len(packed):
+        value, at = _varint(packed, at)
+        yield value
+
+
 def encode_bytes(number: int, value: bytes) -> bytes:
     """One length-delimited field."""
     return encode_varint(number << 3 | BYTES) + encode_varint(len(value)) + value
