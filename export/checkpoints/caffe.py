@@ -83,7 +83,8 @@ def _blob(blob: memoryview, name: str) -> Tensor:
     data, dtype = (doubles, "<f8") if doubles else (floats, "<f4")
     if len(data) != math.prod(shape) * np.dtype(dtype).itemsize:
         raise WireError(f"{_short(name)} announces shape {_dims(shape)} and holds {len(data)} bytes of {dtype[1:]}")
-    return torch.from_numpy(np.frombuffer(data, dtype).astype(np.float32, copy=False).reshape(shape))
+    with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite, which who uses the weights refuses
+        return torch.from_numpy(np.frombuffer(data, dtype).astype(np.float32, copy=False).reshape(shape))
 
 
 def _shape(message: memoryview, name: str) -> list[int]:

@@ -13,6 +13,7 @@ from wholebody.errors import CheckpointError
 from wholebody.export.checkpoints.checkpoint import TORCH, Checkpoint, check_file, one_line
 
 _NESTED = ("state_dict", "model_state_dict", "model", "net")  # where training scripts keep the weights
+_SLACK = 16 << 20  # what a TorchScript program may pack: small texts
 _SAVE_AGAIN = "save the weights alone: torch.save(model.state_dict(), 'weights.pth')"
 
 
@@ -76,5 +77,5 @@ def _refuse_packed(path: str, size: int) -> None:
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise CheckpointError(f"{path} is not a readable PyTorch file ({size} bytes): {one_line(error, 80)}; "
                               "copy or download it again") from error
-    if announced > size:
+    if announced > size + _SLACK:
         raise CheckpointError(f"{path} announces {announced} bytes of data and has {size}; copy or download it again")

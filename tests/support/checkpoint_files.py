@@ -88,7 +88,10 @@ def layer_bytes(name, blobs, kind="Convolution", form="layer", **how):
 
 
 def blob_bytes(array, dims="shape", data="packed"):
-    """One BlobProto. dims: shape, unpacked, legacy. data: packed, unpacked, double, both (wrong floats, right doubles)."""
+    """One BlobProto.
+
+    dims: shape, unpacked, legacy. data: packed, unpacked, double, both (zeros as floats, the values as doubles).
+    """
     shape = array.shape
     if dims == "legacy":
         shape = (1,) * (4 - len(shape)) + shape
