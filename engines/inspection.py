@@ -4,7 +4,7 @@ from typing import Counter, Dict, List, NamedTuple, Tuple
 
 from wholebody.engines.engine import TensorInfo
 from wholebody.engines.onnxfile import OnnxFile, parse_onnx, read_bytes
-from wholebody.engines.protobuf import fields, nested, text
+from wholebody.protobuf import fields, nested, text
 
 _MODEL_GRAPH, _GRAPH_NODE, _GRAPH_INITIALIZER = 7, 1, 5
 _NODE_OPERATOR, _NODE_DOMAIN, _NODE_ATTRIBUTE, _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH = 4, 7, 5, 5, 6

@@ -8,8 +8,8 @@ from typing import Dict, List, NamedTuple, Sequence, Set, Tuple, Union
 
 from wholebody.card import METADATA_KEY, ModelCard, card_from_json, card_to_json
 from wholebody.engines.engine import Dim, TensorInfo
-from wholebody.engines.protobuf import WireError, encode_bytes, fields, nested, text
 from wholebody.errors import CardError, ModelError
+from wholebody.protobuf import WireError, encode_bytes, fields, nested, text
 
 NO_CARD = ("{model} has no card: nothing says how its input is made or what its outputs are; "
            "give it one: wb-export card {model} --preset NAME -o OUT.onnx")

@@ -5,6 +5,7 @@ WholebodyError
 |-- ShapeError           an array has the wrong shape or type (also a ValueError)
 |-- CardError            a model card is missing, malformed, or does not fit its model
 |-- ModelError           a model file cannot be read, opened or run
+|-- CheckpointError      a training checkpoint cannot be read, or holds no network that is known
 |-- SourceError          a picture, folder or video cannot be read
 |-- OutputError          a result cannot be written
 |-- EvaluationError      annotations and results cannot be compared
@@ -30,6 +31,10 @@ class CardError(WholebodyError):
 
 class ModelError(WholebodyError):
     """A model file cannot be read, opened or run."""
+
+
+class CheckpointError(WholebodyError):
+    """A training checkpoint cannot be read, or holds no network that is known."""
 
 
 class SourceError(WholebodyError):

@@ -6,8 +6,8 @@ import pytest
 from wholebody.card import METADATA_KEY, card_from_json
 from wholebody.engines.onnxfile import card_of, graph_sha256, parse_onnx, read_bytes, with_card
 from wholebody.engines.onnxruntime_engine import OnnxRuntimeEngine
-from wholebody.engines.protobuf import encode_bytes
 from wholebody.errors import CardError, ModelError
+from wholebody.protobuf import encode_bytes
 
 CARD = card_from_json('{"name": "net", "skeleton": "COCO_18", "input": {"name": "image"}, "heads": [{"kind": "paf", '
                       '"stride": 8, "outputs": {"heatmaps": {"output": "heatmaps"}, "pafs": {"output": "pafs"}}}]}')

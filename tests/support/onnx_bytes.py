@@ -4,7 +4,7 @@ Field numbers are those of onnx.proto. IR 7, opset 13.
 """
 import struct
 
-from wholebody.engines.protobuf import encode_bytes, encode_varint
+from wholebody.protobuf import encode_bytes, encode_varint
 
 FLOAT, INT64 = 1, 7
 

@@ -1,4 +1,4 @@
-"""Just enough of protobuf's wire format to walk through an ONNX file without the onnx package."""
+"""Just enough of protobuf's wire format to walk through an ONNX file or a caffemodel without their packages."""
 from typing import Iterator, List, NamedTuple, Tuple, Union
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
@@ -49,6 +49,14 @@ def text(message: memoryview, number: int) -> str:
     """The last value of one text field; empty when it is absent."""
     found = nested(message, number)
     return bytes(found[-1]).decode("utf-8", "replace") if found else ""
+
+
+def varints(packed: memoryview) -> Iterator[int]:
+    """The numbers of a packed field, as unsigned 64-bit."""
+    at = 0
+    while at < len(packed):
+        value, at = _varint(packed, at)
+        yield value
 
 
 def encode_bytes(number: int, value: bytes) -> bytes:

@@ -2,7 +2,7 @@
 import onnx_bytes
 import pytest
 
-from wholebody.engines.protobuf import BYTES, VARINT, WireError, encode_bytes, fields, nested, text
+from wholebody.protobuf import BYTES, VARINT, WireError, encode_bytes, fields, nested, text
 
 
 def read(data):

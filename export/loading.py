@@ -1,0 +1,71 @@
+"""A checkpoint becomes a network that runs: read, recognised, every tensor in its place."""
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from wholebody.errors import CheckpointError
+from wholebody.export.checkpoints.checkpoint import KERAS, TORCH, Checkpoint, file_sha256
+from wholebody.export.checkpoints.reading import read_checkpoint
+from wholebody.export.networks.architectures import Architecture, meta_network
+from wholebody.export.recognition import Match, recognise
+from wholebody.skeletons import Skeleton, get_skeleton
+
+
+@dataclass(frozen=True)
+class LoadedNetwork:
+    """A network in evaluation mode with the weights of a file."""
+
+    network: nn.Module
+    architecture: Architecture
+    skeleton: Skeleton
+    notes: tuple[str, ...]  # what a user of the network should know, for its card
+    sha256: str             # of the file
+
+
+def load_network(path: str, arch: str | None = None) -> LoadedNetwork:
+    """The network a checkpoint holds; `arch` names it where the file itself leaves a choice."""
+    checkpoint = read_checkpoint(path)
+    match = recognise(checkpoint, arch)
+    notes = tuple(_notes(checkpoint, match))
+    network = _filled(match, path)
+    return LoadedNetwork(network, match.architecture, get_skeleton(match.architecture.skeleton), notes,
+                         file_sha256(path))
+
+
+def _filled(match: Match, path: str) -> nn.Module:
+    network = meta_network(match.architecture)
+    state = {}
+    for key, empty in network.state_dict().items():
+        if key.endswith(".num_batches_tracked"):  # counts training steps; nothing reads it here
+            state[key] = torch.zeros((), dtype=torch.long)
+            continue
+        name = match.architecture.official_name(key)
+        state[key] = _weights(match.tensors[name], tuple(empty.shape), f"{path}: {name}")
+    network.load_state_dict(state, strict=True, assign=True)
+    return network.requires_grad_(False)
+
+
+def _weights(tensor: Tensor, shape: tuple[int, ...], where: str) -> Tensor:
+    """float32 in the network's shape; the shape of `tensor` was compared before."""
+    if tensor.layout != torch.strided or tensor.device.type != "cpu" or not tensor.dtype.is_floating_point:
+        raise CheckpointError(f"{where}: expected floating-point weights, got {tensor.dtype} on {tensor.device} "
+                              f"({tensor.layout})")
+    weights = tensor.to(torch.float32).reshape(shape).contiguous()
+    if not bool(torch.isfinite(weights).all()):
+        raise CheckpointError(f"{where} holds numbers that are not finite; take an earlier checkpoint")
+    return weights
+
+
+def _notes(checkpoint: Checkpoint, match: Match) -> Iterator[str]:
+    if match.unused:
+        yield f"{len(match.unused)} tensors of the file are not in this network, {match.unused[0]} first"
+    if match.architecture.name == "openpose-coco" and checkpoint.format == TORCH:
+        yield ("pytorch-openpose has a ReLU after its last heat maps, Caffe's network and this one have none: "
+               "negative values differ")
+    if match.architecture.name == "openpose-coco" and checkpoint.format == KERAS:
+        yield "the port divides by 256 and subtracts 0.5 in a layer of its own; here the card does it"
+    if match.architecture.name == "lightweight-openpose-3":
+        yield ("all three refinement stages of the file; its authors' figures are for one: "
+               "--arch lightweight-openpose-1")

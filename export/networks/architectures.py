@@ -1,0 +1,111 @@
+"""The networks by name: how each is built, what it delivers, and which card fits it."""
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from wholebody.export.networks import lightweight, openpose, trt_pose
+from wholebody.export.networks.layers import official_name
+from wholebody.export.networks.lightweight import LightweightOpenPose
+from wholebody.export.networks.openpose import OpenPose
+from wholebody.export.networks.openpose_2017 import OneBranch, TwoBranches
+
+CAFFE, LIGHTWEIGHT, TRT_POSE = "caffe", "lightweight", "trt_pose"  # whose names the tensors carry
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One network. `build()` gives it with weights of torch's own choice."""
+
+    name: str
+    build: Callable[[], nn.Module]
+    skeleton: str
+    channels: tuple[tuple[str, int], ...]  # maps in the official output's order, which is that of our outputs
+    preset: str                            # the card that fits it
+    default_input: tuple[int, int]         # height, width
+    family: str = CAFFE
+    stride: int = 8
+    unused: tuple[str, ...] = ()           # patterns of tensors that official files hold and this network does not
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what `forward` returns, in its order."""
+        return tuple(name for name, _ in self.channels)
+
+    @property
+    def official_channels(self) -> dict[str, tuple[int, int]]:
+        """Where in the official network's one output (`net_output`) each of ours lies, half-open."""
+        ranges, first = {}, 0
+        for name, count in self.channels:
+            ranges[name] = (first, first + count)
+            first += count
+        return ranges
+
+    def official_name(self, tensor: str) -> str:
+        """What official files call one of our tensors."""
+        return official_name(tensor) if self.family == CAFFE else tensor
+
+
+def meta_network(architecture: Architecture) -> nn.Module:
+    """The network without memory for its weights, in evaluation mode."""
+    with torch.device("meta"):
+        return architecture.build().eval()
+
+
+@functools.lru_cache(maxsize=None)
+def official_shapes(name: str) -> dict[str, tuple[int, ...]]:
+    """Official name and shape of each tensor a checkpoint must hold, in the network's order."""
+    architecture = ARCHITECTURES[name]
+    return {architecture.official_name(key): tuple(tensor.shape)
+            for key, tensor in meta_network(architecture).state_dict().items()
+            if not key.endswith(".num_batches_tracked")}
+
+
+def _body(name: str, table: openpose.Table, skeleton: str, preset: str,
+          size: tuple[int, int] = (368, 656)) -> Architecture:
+    channels = (("heatmaps", table.heatmap_stages[-1].out), ("pafs", table.paf_stages[-1].out))
+    return Architecture(name, functools.partial(OpenPose, table), skeleton, channels, preset, size)
+
+
+def _body_2017(name: str, pafs: int, heatmaps: int, stages: int, skeleton: str,
+               unused: tuple[str, ...] = ()) -> Architecture:
+    return Architecture(name, functools.partial(TwoBranches, pafs, heatmaps, stages), skeleton,
+                        (("heatmaps", heatmaps), ("pafs", pafs)), name, (368, 656), unused=unused)
+
+
+def _part(name: str, skeleton: str, heatmaps: int) -> Architecture:
+    return Architecture(name, functools.partial(OneBranch, heatmaps), skeleton, (("heatmaps", heatmaps),), name,
+                        (368, 368))
+
+
+def _lightweight(refinements: int) -> Architecture:
+    later = "".join(str(r) for r in range(refinements, 3))
+    return Architecture(
+        f"lightweight-openpose-{refinements}", functools.partial(LightweightOpenPose, refinements), "COCO_18",
+        (("heatmaps", lightweight.HEATMAPS), ("pafs", lightweight.PAFS)), "lightweight-openpose", (256, 456),
+        LIGHTWEIGHT, unused=(rf"refinement_stages\.[{later}]\.",) if later else ())
+
+
+def _trt_pose(backbone: str, build: Callable[[], nn.Module], side: int, classifier: str) -> Architecture:
+    return Architecture(f"trt-pose-{backbone}", build, "TRT_POSE_18",
+                        (("heatmaps", trt_pose.HEATMAPS), ("pafs", trt_pose.PAFS)), "trt-pose", (side, side),
+                        TRT_POSE, 4, (rf"0\.{classifier}\.",))
+
+
+_ALL = (
+    _body("openpose-body25", openpose.BODY_25, "BODY_25", "openpose-body25"),
+    _body("openpose-body25b-1", openpose.BODY_25B_OPTION_1, "BODY_25B", "openpose-body25b", (480, 848)),
+    _body("openpose-body25b-2", openpose.BODY_25B_OPTION_2, "BODY_25B", "openpose-body25b"),
+    _body("openpose-body135", openpose.BODY_135, "BODY_135", "openpose-body135", (480, 848)),
+    _body_2017("openpose-coco", 38, 19, 6, "COCO_18"),
+    _body_2017("openpose-mpi", 28, 16, 6, "MPI_15"),
+    _body_2017("openpose-mpi-4", 28, 16, 4, "MPI_15", unused=(r"Mconv\d_stage[56]_L[12]\.",)),
+    _part("openpose-face", "FACE_70", 71),
+    _part("openpose-hand", "HAND_21", 22),
+    *(_lightweight(refinements) for refinements in (3, 2, 1)),
+    _trt_pose("resnet18", trt_pose.trt_pose_resnet18, 224, r"resnet\.fc"),
+    _trt_pose("densenet121", trt_pose.trt_pose_densenet121, 256, r"densenet\.classifier"),
+)
+ARCHITECTURES = {architecture.name: architecture for architecture in _ALL}

@@ -1,0 +1,60 @@
+"""Every architecture from a file in its official layout: loaded, run, and the same numbers as a second telling."""
+import hashlib
+from typing import NamedTuple
+
+import pytest
+import torch
+from checkpoint_files import official_tensors, write_official
+from layer_tables import read_table, run_table
+from torch_references import run_lightweight, run_trt_pose
+
+from wholebody.export.loading import LoadedNetwork, load_network
+from wholebody.export.networks.architectures import ARCHITECTURES
+
+
+class Case(NamedTuple):
+    name: str
+    path: str
+    loaded: LoadedNetwork
+    image: torch.Tensor
+    expected: torch.Tensor  # all maps of the official output
+
+
+@pytest.fixture(scope="module", params=ARCHITECTURES)
+def case(request, tmp_path_factory):
+    name = request.param
+    tensors = official_tensors(name)
+    path = write_official(tmp_path_factory.mktemp("official"), name, tensors)
+    image = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(3)) - 0.5
+    expected = reference(name, {key: torch.from_numpy(array) for key, array in tensors.items()}, image)
+    arch = name if name in ("openpose-mpi-4", "lightweight-openpose-1") else None
+    yield Case(name, str(path), load_network(str(path), arch), image, expected)
+    path.unlink()
+
+
+def reference(name, tensors, image):
+    with torch.no_grad():
+        if ARCHITECTURES[name].family == "lightweight":
+            return run_lightweight(tensors, image, int(name[-1]))
+        if ARCHITECTURES[name].family == "trt_pose":
+            return run_trt_pose(tensors, image)
+        return run_table(read_table(name), tensors, image)
+
+
+def test_the_file_is_recognised_and_hashed(case):
+    assert case.loaded.architecture.name == case.name
+    assert case.loaded.skeleton.name == case.loaded.architecture.skeleton
+    with open(case.path, "rb") as file:
+        assert case.loaded.sha256 == hashlib.sha256(file.read()).hexdigest()
+
+
+def test_the_network_gives_the_official_output(case):
+    with torch.no_grad():
+        outputs = case.loaded.network(case.image)
+    got = torch.cat(outputs, 1)
+    assert got.shape == case.expected.shape
+    error = ((got - case.expected).abs().max() / (case.expected.max() - case.expected.min())).item()
+    assert error <= 1e-5
+    ranges = case.loaded.architecture.official_channels
+    for name, output in zip(case.loaded.architecture.outputs, outputs):
+        assert torch.equal(output, got[:, slice(*ranges[name])])
