@@ -6,15 +6,17 @@ import warnings
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from wholebody.card import ModelCard
+from wholebody.engines.engine import Engine
+from wholebody.engines.fit import check_fit
 from wholebody.engines.onnxfile import parse_onnx, read_bytes, with_card
 from wholebody.engines.onnxruntime_engine import OnnxRuntimeEngine
 from wholebody.errors import ModelError
-from wholebody.export.cards import fit_card
 from wholebody.export.loading import LoadedNetwork
-from wholebody.export.presets import load_preset
+from wholebody.export.presets import fit_heads, fit_input, load_preset
 from wholebody.files import check_free, write_bytes
 from wholebody.packages import require
 
@@ -45,7 +47,7 @@ def export_onnx(loaded: LoadedNetwork, path: str, options: OnnxOptions = OnnxOpt
         data = read_bytes(plain)
         _check_version(data, path)
         with OnnxRuntimeEngine(plain, read_card=False) as engine:
-            card = fit_card(card, engine, card.name)
+            card = _proved(card, engine, options, path)
     write_bytes(path, with_card(data, card), overwrite)
     return card
 
@@ -63,6 +65,18 @@ def _card(loaded: LoadedNetwork, source: str, options: OnnxOptions) -> ModelCard
     return preset._replace(
         name=architecture.name, source=pathlib.Path(source).name, weights_sha256=loaded.sha256, notes=notes,
         input=preset.input._replace(height=architecture.default_input[0]))
+
+
+def _proved(card: ModelCard, engine: Engine, options: OnnxOptions, where: str) -> ModelCard:
+    """The card with the file's own names and size, after a blank picture gave the maps it says."""
+    spec = fit_input(card.input, engine.inputs, where)
+    net_size = spec.size or _TRACED
+    blank = np.zeros((options.batch or 1, 3, *net_size), np.float32)
+    shapes = {name: maps.shape for name, maps in engine.infer({spec.name: blank}).items()}
+    card = card._replace(input=spec, heads=fit_heads(card, shapes, net_size, where))
+    if options.batch in (None, 1):  # wb-run gives one picture at a time
+        check_fit(card, engine.inputs, engine.outputs, where)
+    return card
 
 
 def _trace(loaded: LoadedNetwork, path: str, options: OnnxOptions) -> None:
