@@ -84,7 +84,7 @@ def _lightweight(refinements: int) -> Architecture:
     later = "".join(str(r) for r in range(refinements, 3))
     return Architecture(
         f"lightweight-openpose-{refinements}", functools.partial(LightweightOpenPose, refinements), "COCO_18",
-        (("heatmaps", lightweight.HEATMAPS), ("pafs", lightweight.PAFS)), "lightweight-openpose", (256, 456),
+        (("heatmaps", lightweight.HEATMAPS), ("pafs", lightweight.PAFS)), "lightweight-openpose", (368, 656),
         LIGHTWEIGHT, unused=(rf"refinement_stages\.[{later}]\.",) if later else ())
 
 

@@ -1,5 +1,6 @@
 """Every architecture from a file in its official layout: loaded, run, and the same numbers as a second telling."""
 import hashlib
+import pathlib
 from typing import NamedTuple
 
 import pytest
@@ -8,8 +9,11 @@ from checkpoint_files import official_tensors, write_official
 from layer_tables import read_table, run_table
 from torch_references import run_lightweight, run_trt_pose
 
+from wholebody.engines.onnxfile import card_of, parse_onnx, read_bytes
+from wholebody.engines.opening import open_engine
 from wholebody.export.loading import LoadedNetwork, load_network
 from wholebody.export.networks.architectures import ARCHITECTURES
+from wholebody.export.onnx_export import export_onnx
 
 
 class Case(NamedTuple):
@@ -41,6 +45,11 @@ def reference(name, tensors, image):
         return run_table(read_table(name), tensors, image)
 
 
+def relative_error(got, expected):
+    """Largest difference over the range of what is expected."""
+    return ((got - expected).abs().max() / (expected.max() - expected.min())).item()
+
+
 def test_the_file_is_recognised_and_hashed(case):
     assert case.loaded.architecture.name == case.name
     assert case.loaded.skeleton.name == case.loaded.architecture.skeleton
@@ -53,8 +62,23 @@ def test_the_network_gives_the_official_output(case):
         outputs = case.loaded.network(case.image)
     got = torch.cat(outputs, 1)
     assert got.shape == case.expected.shape
-    error = ((got - case.expected).abs().max() / (case.expected.max() - case.expected.min())).item()
-    assert error <= 1e-5
+    assert relative_error(got, case.expected) <= 1e-5
     ranges = case.loaded.architecture.official_channels
     for name, output in zip(case.loaded.architecture.outputs, outputs):
         assert torch.equal(output, got[:, slice(*ranges[name])])
+
+
+def test_the_onnx_file_gives_the_same_on_onnx_runtime_at_any_size(case, tmp_path):
+    path = str(tmp_path / "model.onnx")
+    card = export_onnx(case.loaded, path, source=case.path)
+    outside = parse_onnx(read_bytes(path), path)
+    assert (outside.opset, outside.ir_version <= 8) == (13, True)
+    assert card_of(outside, path) == card
+    with open_engine(path) as engine:
+        for image in (case.image, case.image[:1, :, :32, :64].contiguous()):
+            with torch.no_grad():
+                expected = case.loaded.network(image)
+            outputs = engine.infer({"image": image.numpy()})
+            for name, maps in zip(case.loaded.architecture.outputs, expected):
+                assert relative_error(torch.from_numpy(outputs[name]), maps) <= 1e-4
+    pathlib.Path(path).unlink()

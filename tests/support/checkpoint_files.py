@@ -1,5 +1,4 @@
 """Checkpoints in the official layouts, with random weights from a seed."""
-import math
 import struct
 
 import numpy as np
@@ -17,7 +16,7 @@ def random_tensors(shapes, seed=7):
     for name, shape in shapes.items():
         noise = rng.standard_normal(shape, np.float32)
         if len(shape) > 1:
-            tensors[name] = noise * np.float32(math.sqrt(2 / math.prod(shape[1:])))
+            tensors[name] = noise * np.float32(np.sqrt(2 / np.prod(shape[1:])))
         elif name.endswith((".bias", ".running_mean")):
             tensors[name] = noise * np.float32(0.1)
         else:

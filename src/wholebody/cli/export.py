@@ -4,6 +4,7 @@ import sys
 from typing import TYPE_CHECKING, List, Optional
 
 from wholebody.cli.export_inspect import add_inspect
+from wholebody.cli.export_onnx import add_onnx
 from wholebody.cli.frame import OK, Parser, run_command
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     commands = parser.commands()
     _add_card(commands)
     add_inspect(commands)
+    add_onnx(commands)
     return run_command(parser, _run, argv)
 
 

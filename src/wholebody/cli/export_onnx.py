@@ -1,0 +1,90 @@
+"""wb-export onnx: a training checkpoint becomes an ONNX file with its card inside."""
+import argparse
+import re
+import sys
+from typing import Optional, Tuple
+
+from wholebody.cli.frame import OK, Parser
+from wholebody.errors import MissingPackage
+
+
+def add_onnx(commands: "argparse._SubParsersAction[Parser]") -> None:
+    """Adds the subcommand."""
+    onnx = commands.add_parser(
+        "onnx", help="turn a training checkpoint into an ONNX file",
+        description="Turn a training checkpoint (.caffemodel, .pth, .safetensors, Keras .h5) of a known network into "
+                    "an ONNX file with its card inside. The network is told from the checkpoint's own tensors; nothing "
+                    "in the checkpoint is run.")
+    onnx.set_defaults(run=_onnx, parser=onnx)
+    onnx.add_argument("checkpoint", metavar="CHECKPOINT", nargs="?", help="the weights")
+    onnx.add_argument("-o", "--output", metavar="MODEL.onnx", help="where to write the network")
+    network = onnx.add_argument_group("network")
+    network.add_argument("--arch", metavar="NAME", help="which network it is (--list), where the file leaves a choice")
+    network.add_argument("--refinements", type=int, choices=(1, 2, 3), metavar="N",
+                         help="of lightweight-OpenPose: keep the first N refinement stages; 1 is what its authors run")
+    network.add_argument("--list", action="store_true", help="list the known networks")
+    shape = onnx.add_argument_group("input")
+    shape.add_argument("--size", metavar="WxH", type=_size, help="take pictures of this size only, such as 656x368; "
+                                                                 "else any size")
+    shape.add_argument("--batch", metavar="N", type=_batch, help="take this many pictures at once; else any number")
+    onnx.add_argument("--no-simplify", action="store_true", help="leave the graph as torch wrote it, without onnxsim")
+    onnx.add_argument("--json", action="store_true", help="print the card as JSON")
+    onnx.add_argument("--overwrite", action="store_true", help="replace MODEL.onnx where it exists")
+
+
+def _onnx(args: argparse.Namespace) -> int:
+    if sys.version_info < (3, 10):
+        raise MissingPackage("wb-export onnx needs Python 3.10 or later and PyTorch: run it on a desktop machine, "
+                             "and copy the ONNX file to the board")
+    if args.list:
+        return _list_networks()
+    if args.checkpoint is None or not args.output:
+        args.parser.error("expected CHECKPOINT -o MODEL.onnx, or --list")
+    if args.refinements and args.arch:
+        args.parser.error("--refinements N is --arch lightweight-openpose-N: give one of them")
+    from wholebody.card import card_to_json
+    from wholebody.files import check_free
+    from wholebody.packages import require
+    require("torch", "export")
+    from wholebody.export.loading import load_network
+    from wholebody.export.onnx_export import OnnxOptions, export_onnx
+    check_free(args.output, args.overwrite)
+    arch = "lightweight-openpose-%d" % args.refinements if args.refinements else args.arch
+    loaded = load_network(args.checkpoint, arch)
+    if not args.quiet:
+        sys.stderr.write("%s is %s\n" % (args.checkpoint, loaded.architecture.name))
+    card = export_onnx(loaded, args.output, OnnxOptions(args.size, args.batch, not args.no_simplify),
+                       args.checkpoint, args.overwrite)
+    if args.json:
+        print(card_to_json(card))
+        return OK
+    print("wrote %s: %s, %s" % (args.output, card.name, loaded.skeleton.name))
+    for note in loaded.notes:
+        print("Note: " + note)
+    if args.batch in (None, 1) and any(head.kind == "paf" for head in card.heads):
+        print("Next: wb-run --engine %s --source photo.jpg --overlay out" % args.output)
+    return OK
+
+
+def _list_networks() -> int:
+    from wholebody.packages import require
+    require("torch", "export")
+    from wholebody.export.networks.architectures import ARCHITECTURES
+    for name, architecture in ARCHITECTURES.items():
+        maps = ", ".join("%d %s" % (count, output) for output, count in architecture.channels)
+        print("%-24s %-12s %s at stride %d" % (name, architecture.skeleton, maps, architecture.stride))
+    return OK
+
+
+def _size(text: str) -> Optional[Tuple[int, int]]:
+    """WxH as (height, width)."""
+    found = re.match(r"([1-9]\d{0,4})[xX]([1-9]\d{0,4})$", text)
+    if not found:
+        raise argparse.ArgumentTypeError("expected WIDTHxHEIGHT such as 656x368, got %r" % text)
+    return int(found.group(2)), int(found.group(1))
+
+
+def _batch(text: str) -> int:
+    if not re.match(r"[1-9]\d{0,3}$", text):
+        raise argparse.ArgumentTypeError("expected a number of pictures from 1 to 9999, got %r" % text)
+    return int(text)
