@@ -1,4 +1,5 @@
 #include "paf_peaks.h"
+#include "paf_tiles.h"
 
 #include <algorithm>
 
@@ -21,6 +22,9 @@ void PeakFinder::prepare(const Grid &grid, float threshold) {
     done_.resize(active_.size());
     high_.resize(static_cast<size_t>(cells_y + 2 * kPad) * cells_x);
     low_.resize(high_.size());
+    row_high_.resize(cells_y + 2 * kPad);
+    row_low_.resize(row_high_.size());
+    live_.resize(cells_y);
     threshold_ = threshold;
     cells_x_ = cells_x;
     cells_y_ = cells_y;
@@ -29,7 +33,21 @@ void PeakFinder::prepare(const Grid &grid, float threshold) {
 // A tile is active where the weights' extremes times the extremes of its 5 x 5 cells exceed the threshold.
 void PeakFinder::mark(const Grid &grid, const Plane &plane, float threshold) {
     const int32_t width = cells_x_;
+    const float slack = 1.0001f;  // more than the rounding of sixteen products
+    const auto exceeds = [&](float most, float least) {
+        return (grid.positive * most - grid.negative * least) * slack > threshold;
+    };
+    // Most rows of most maps hold nothing: their own extremes tell.
+    for (int32_t y = 0; y < cells_y_ + 2 * kPad; ++y)
+        extremes(plane.row(y), width + 2 * kPad, &row_high_[y], &row_low_[y]);
+    for (int32_t y = 0; y < cells_y_; ++y)
+        live_[y] = exceeds(*std::max_element(&row_high_[y], &row_high_[y] + kTaps),
+                           *std::min_element(&row_low_[y], &row_low_[y] + kTaps));
     for (int32_t y = 0; y < cells_y_ + 2 * kPad; ++y) {
+        bool needed = false;  // by a tile above it or below it
+        for (int32_t tile = std::max(0, y - kTaps + 1); tile <= std::min(y, cells_y_ - 1); ++tile)
+            needed |= live_[tile] != 0;
+        if (!needed) continue;
         const float *cell = plane.row(y);
         float *high = high_.data() + static_cast<size_t>(y) * width;
         float *low = low_.data() + static_cast<size_t>(y) * width;
@@ -39,8 +57,11 @@ void PeakFinder::mark(const Grid &grid, const Plane &plane, float threshold) {
             low[x] = std::min(std::min(std::min(c[0], c[1]), std::min(c[2], c[3])), c[4]);
         }
     }
-    const float slack = 1.0001f;  // more than the rounding of sixteen products
     for (int32_t y = 0; y < cells_y_; ++y) {
+        if (!live_[y]) {
+            std::fill_n(active_.data() + static_cast<size_t>(y) * width, width, uint8_t{0});
+            continue;
+        }
         const float *high = high_.data() + static_cast<size_t>(y) * width;
         const float *low = low_.data() + static_cast<size_t>(y) * width;
         uint8_t *active = active_.data() + static_cast<size_t>(y) * width;
@@ -50,7 +71,7 @@ void PeakFinder::mark(const Grid &grid, const Plane &plane, float threshold) {
                 most = std::max(most, high[i * width + x]);
                 least = std::min(least, low[i * width + x]);
             }
-            active[x] = (grid.positive * most - grid.negative * least) * slack > threshold;
+            active[x] = exceeds(most, least);
         }
     }
 }
@@ -63,10 +84,12 @@ void PeakFinder::compute(const Grid &grid, const Plane &plane, int32_t cell_y, i
     grid.tile(plane, cell_y, cell_x, out, pitch_);
 }
 
-void PeakFinder::compute_around(const Grid &grid, const Plane &plane, int32_t cell_y, int32_t cell_x, int32_t cells) {
-    const int32_t y1 = std::min(cells_y_ - 1, cell_y + cells), x1 = std::min(cells_x_ - 1, cell_x + cells);
-    for (int32_t y = std::max(0, cell_y - cells); y <= y1; ++y)
-        for (int32_t x = std::max(0, cell_x - cells); x <= x1; ++x) compute(grid, plane, y, x);
+// Computes the tiles of pixels x0 to x1 and y0 to y1, both included; what lies outside the map is left out.
+void PeakFinder::compute_window(const Grid &grid, const Plane &plane, int32_t x0, int32_t y0, int32_t x1, int32_t y1) {
+    const int32_t last_x = std::min(grid.width - 1, x1) / grid.stride;
+    const int32_t last_y = std::min(grid.height - 1, y1) / grid.stride;
+    for (int32_t y = std::max(0, y0) / grid.stride; y <= last_y; ++y)
+        for (int32_t x = std::max(0, x0) / grid.stride; x <= last_x; ++x) compute(grid, plane, y, x);
 }
 
 bool PeakFinder::is_peak(const Grid &grid, int32_t x, int32_t y, bool cuda_border) const {
@@ -84,21 +107,22 @@ bool PeakFinder::is_peak(const Grid &grid, int32_t x, int32_t y, bool cuda_borde
 
 void PeakFinder::scan(const Grid &grid, const Plane &plane, int32_t cell_y, int32_t cell_x, float threshold,
                       bool cuda_border) {
-    const int32_t x0 = cell_x * grid.stride, y0 = cell_y * grid.stride;
-    bool above = false;
-    for (int32_t y = y0; y < y0 + grid.stride; ++y) {
-        const float *line = pixel(x0, y);
-        for (int32_t i = 0; i < grid.stride; ++i) above |= line[i] > threshold;
-    }
-    if (!above) return;
-    compute_around(grid, plane, cell_y, cell_x, 1);
-    for (int32_t y = y0; y < y0 + grid.stride; ++y) {
-        const float *line = pixel(x0, y), *before = line - pitch_, *after = line + pitch_;
-        // Four neighbours without a branch rule out nearly every pixel; is_peak asks all eight.
-        for (int32_t i = 0; i < grid.stride; ++i)
-            if ((line[i] > threshold) & (line[i] >= line[i - 1]) & (line[i] >= line[i + 1]) &
-                (line[i] >= before[i]) & (line[i] >= after[i]) && is_peak(grid, x0 + i, y, cuda_border))
-                found_.push_back(y * grid.width + x0 + i);
+    const int32_t stride = grid.stride, x0 = cell_x * stride, y0 = cell_y * stride;
+    const uint64_t rows = rows_with_peaks(pixel(x0, y0), pitch_, stride, threshold);
+    if (rows == 0) return;
+    for (int32_t row = 0; row < stride; ++row) {
+        if (row < 64 && !(rows >> row & 1)) continue;
+        const float *line = pixel(x0, y0 + row);
+        // Neighbours within the tile rule out nearly every pixel; is_peak asks all eight, of other tiles too.
+        const float *before = row > 0 ? line - pitch_ : line, *after = row + 1 < stride ? line + pitch_ : line;
+        for (int32_t i = 0; i < stride; ++i) {
+            const float value = line[i];
+            if (!(value > threshold) || value < before[i] || value < after[i]) continue;
+            if ((i > 0 && value < line[i - 1]) || (i + 1 < stride && value < line[i + 1])) continue;
+            const int32_t x = x0 + i, y = y0 + row;
+            compute_window(grid, plane, x - 1, y - 1, x + 1, y + 1);
+            if (is_peak(grid, x, y, cuda_border)) found_.push_back(y * grid.width + x);
+        }
     }
 }
 
@@ -133,10 +157,9 @@ int32_t PeakFinder::find(const Grid &grid, const Plane &plane, const wb_paf_conf
             }
     std::sort(found_.begin(), found_.end());
     const int32_t count = std::min(capacity, static_cast<int32_t>(found_.size()));
-    const int32_t around = (kReach + grid.stride - 1) / grid.stride;
     for (int32_t i = 0; i < count; ++i) {
         const int32_t x = found_[i] % grid.width, y = found_[i] / grid.width;
-        compute_around(grid, plane, y / grid.stride, x / grid.stride, around);
+        compute_window(grid, plane, x - kReach, y - kReach, x + kReach, y + kReach);
         peaks[i] = refine(grid, x, y);
     }
     return count;

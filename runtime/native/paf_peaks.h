@@ -20,7 +20,7 @@ private:
     }
     void mark(const Grid &grid, const Plane &plane, float threshold);
     void compute(const Grid &grid, const Plane &plane, int32_t cell_y, int32_t cell_x);
-    void compute_around(const Grid &grid, const Plane &plane, int32_t cell_y, int32_t cell_x, int32_t cells);
+    void compute_window(const Grid &grid, const Plane &plane, int32_t x0, int32_t y0, int32_t x1, int32_t y1);
     void scan(const Grid &grid, const Plane &plane, int32_t cell_y, int32_t cell_x, float threshold, bool cuda_border);
     bool is_peak(const Grid &grid, int32_t x, int32_t y, bool cuda_border) const;
     Peak refine(const Grid &grid, int32_t x, int32_t y) const;
@@ -30,6 +30,8 @@ private:
     std::vector<float> surface_;          // full resolution, with one pixel of `threshold_` around it
     std::vector<uint8_t> active_, done_;  // per tile: can hold a peak, is computed
     std::vector<float> high_, low_;       // per padded row: extremes of five cells across
+    std::vector<float> row_high_, row_low_;  // per padded row: extremes of all its cells
+    std::vector<uint8_t> live_;           // per row of tiles: one of them can be active
     std::vector<int32_t> found_;          // pixel numbers
 };
 

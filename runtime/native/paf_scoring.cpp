@@ -61,16 +61,23 @@ float LimbScorer::sample(const Limb &limb, const Peak &a, Vector along, Vector u
                          Vector at_a) const {
     const float share = static_cast<float>(samples);
     const float step_x = along.x / share, step_y = along.y / share;
+    const auto dot_at = [&](int32_t m) {
+        const int32_t x = nearest(a.x + static_cast<float>(m) * step_x, limb.grid.width);
+        const int32_t y = nearest(a.y + static_cast<float>(m) * step_y, limb.grid.height);
+        return unit.x * limb.grid.at(limb.x, x, y) + unit.y * limb.grid.at(limb.y, x, y);
+    };
+    const float first = unit.x * at_a.x + unit.y * at_a.y;
     int32_t accepted = 0, spare = samples - needed_[samples];
+    // Look first where a wrong pair has nothing: at its start, its middle, its end and between.
+    int32_t doubts = spare - !(first > threshold_);
+    for (int32_t m : {samples / 2, samples - 1, samples / 4, 3 * samples / 4}) {
+        if (doubts < 0) return kUnsupported;
+        doubts -= !(dot_at(m) > threshold_);
+    }
+    if (doubts < 0) return kUnsupported;
     float sum = 0;
     for (int32_t m = 0; m < samples; ++m) {
-        Vector field = at_a;
-        if (m > 0) {
-            const int32_t x = nearest(a.x + static_cast<float>(m) * step_x, limb.grid.width);
-            const int32_t y = nearest(a.y + static_cast<float>(m) * step_y, limb.grid.height);
-            field = {limb.grid.at(limb.x, x, y), limb.grid.at(limb.y, x, y)};
-        }
-        const float dot = unit.x * field.x + unit.y * field.y;
+        const float dot = m == 0 ? first : dot_at(m);
         if (dot > threshold_) {
             sum += dot;
             ++accepted;

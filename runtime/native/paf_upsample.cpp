@@ -1,4 +1,5 @@
 #include "paf_upsample.h"
+#include "paf_tiles.h"
 
 #include <algorithm>
 #include <cmath>
@@ -32,28 +33,6 @@ void spread(const std::vector<Tap> &phases, int32_t cells, std::vector<Tap> &tap
             tap.first += cell;
             taps.push_back(tap);
         }
-}
-
-// A tile of the common strides; the constant lets the compiler keep whole rows in registers.
-template <int Stride>
-void tile_of(const Grid &grid, const Plane &plane, int32_t cell_y, int32_t cell_x, float *out, int32_t pitch) {
-    float lines[2 * kPad + 1][Stride];
-    const float *w0 = grid.phases[0].data(), *w1 = grid.phases[1].data();
-    const float *w2 = grid.phases[2].data(), *w3 = grid.phases[3].data();
-    for (int i = 0; i <= 2 * kPad; ++i) {
-        // The first half of the pixels lies left of the cell's centre and reads from one cell before.
-        const float *cell = plane.row(cell_y + i) + cell_x;
-        for (int x = 0; x < Stride / 2; ++x)
-            lines[i][x] = cell[0] * w0[x] + cell[1] * w1[x] + cell[2] * w2[x] + cell[3] * w3[x];
-        for (int x = Stride / 2; x < Stride; ++x)
-            lines[i][x] = cell[1] * w0[x] + cell[2] * w1[x] + cell[3] * w2[x] + cell[4] * w3[x];
-    }
-    for (int y = 0; y < Stride; ++y) {
-        const float(*line)[Stride] = lines + (y < Stride / 2 ? 0 : 1);
-        float *target = out + static_cast<size_t>(y) * pitch;
-        for (int x = 0; x < Stride; ++x)
-            target[x] = line[0][x] * w0[y] + line[1][x] * w1[y] + line[2][x] * w2[y] + line[3][x] * w3[y];
-    }
 }
 
 }  // namespace
@@ -112,8 +91,9 @@ void Grid::prepare(int32_t map_height, int32_t map_width, int32_t pixels_per_cel
 }
 
 void Grid::tile(const Plane &plane, int32_t cell_y, int32_t cell_x, float *out, int32_t pitch) const {
-    if (stride == 8) return tile_of<8>(*this, plane, cell_y, cell_x, out, pitch);
-    if (stride == 4) return tile_of<4>(*this, plane, cell_y, cell_x, out, pitch);
+    const float *cells = plane.row(cell_y) + cell_x;
+    const float *weights[4] = {phases[0].data(), phases[1].data(), phases[2].data(), phases[3].data()};
+    if (fill_tile(cells, plane.pitch, weights, stride, out, pitch)) return;
     for (int32_t y = 0; y < stride; ++y)
         for (int32_t x = 0; x < stride; ++x)
             out[static_cast<size_t>(y) * pitch + x] = at(plane, cell_x * stride + x, cell_y * stride + y);

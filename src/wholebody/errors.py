@@ -8,6 +8,7 @@ WholebodyError
 |-- CheckpointError      a training checkpoint cannot be read, or holds no network that is known
 |-- SourceError          a picture, folder or video cannot be read
 |-- OutputError          a result cannot be written
+|-- EvaluationError      annotations and results cannot be compared
 `-- MissingPackage       an optional package is not installed (also an ImportError)
 """
 
@@ -42,6 +43,10 @@ class SourceError(WholebodyError):
 
 class OutputError(WholebodyError):
     """A result cannot be written."""
+
+
+class EvaluationError(WholebodyError):
+    """Annotations and results cannot be compared."""
 
 
 class MissingPackage(WholebodyError, ImportError):

@@ -1,23 +1,21 @@
-"""People in photographs, by the COCO protocol: the whole path from wb-export card to the results file."""
+"""People in photographs, by the COCO protocol: the whole path from wb-export card to wb-eval."""
 import json
 import pathlib
-import sys
 
 import pytest
 
+from wholebody.cli.evaluate import main as wb_eval
 from wholebody.cli.export import main as wb_export
-from wholebody.cli.run import main as wb_run
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 ASSETS = ROOT.parent / "shared" / "assets"
 PHOTOGRAPHS = ASSETS / "images" / "coco_val2017"
 
 
-def keypoint_ap(tmp_path: pathlib.Path, photographs: list[pathlib.Path]) -> float:
+def keypoint_ap(tmp_path: pathlib.Path, photographs: list[pathlib.Path],
+                capsys: pytest.CaptureFixture[str]) -> float:
     pytest.importorskip("pycocotools", reason="evaluates: pip install '.[eval]'")
-    sys.path.insert(0, str(ROOT / "benchmarks"))
-    from coco_ap import keypoint_ap as evaluate
-    folder, model, results = tmp_path / "photographs", tmp_path / "omz.onnx", tmp_path / "results.json"
+    folder, model = tmp_path / "photographs", tmp_path / "omz.onnx"
     folder.mkdir()
     for path in photographs:
         (folder / path.name).symlink_to(path)
@@ -28,13 +26,16 @@ def keypoint_ap(tmp_path: pathlib.Path, photographs: list[pathlib.Path]) -> floa
     (tmp_path / "truth.json").write_text(json.dumps(truth))
     network = ASSETS / "weights" / "human-pose-estimation-0001.fp32.onnx"
     assert wb_export(["card", str(network), "--preset", "omz-human-pose", "-o", str(model)]) == 0
-    assert wb_run(["--engine", str(model), "--source", str(folder), "--coco", str(results), "-q"]) == 0
-    return evaluate(str(results), str(tmp_path / "truth.json"))["AP"]
+    capsys.readouterr()
+    assert wb_eval([str(model), "--images", str(folder), "--annotations", str(tmp_path / "truth.json"), "--json",
+                    "-q"]) == 0
+    return json.loads(capsys.readouterr().out)["statistics"]["AP"]
 
 
 @pytest.mark.parametrize("count, least", [
     pytest.param(24, 0.40, id="24 photographs"), pytest.param(200, 0.405, id="all 200", marks=pytest.mark.long)])
-def test_a_known_network_finds_people_as_well_as_it_should(tmp_path: pathlib.Path, count: int, least: float) -> None:
+def test_a_known_network_finds_people_as_well_as_it_should(
+        tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str], count: int, least: float) -> None:
     if not PHOTOGRAPHS.is_dir():
         pytest.skip("needs the photographs of ../shared/assets, which is missing")
-    assert keypoint_ap(tmp_path, sorted(PHOTOGRAPHS.glob("*.jpg"))[:count]) >= least
+    assert keypoint_ap(tmp_path, sorted(PHOTOGRAPHS.glob("*.jpg"))[:count], capsys) >= least

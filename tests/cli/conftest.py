@@ -1,24 +1,10 @@
 """A network, pictures with sticks in them, and a video, for the commands."""
-import numpy as np
 import onnx_bytes
 import pytest
+from sticks import draw_sticks
 
 from wholebody.card import card_from_json
 from wholebody.engines.onnxfile import with_card
-
-COLORS = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
-
-
-def draw_sticks(count, width=112, height=64):
-    """Blue, green and red blobs one below the other, `count` times; never centred on a cell."""
-    rows, columns = np.mgrid[:height, :width]
-    image = np.zeros((height, width, 3), np.float32)
-    for stick in range(count):
-        for joint, color in enumerate(COLORS):
-            x, y = 14 + 24 * stick, 11 + 18 * joint
-            blob = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 60.0)[..., None]
-            image = np.maximum(image, blob * color)
-    return image.round().astype(np.uint8)
 
 
 @pytest.fixture

@@ -1,0 +1,104 @@
+"""How long PAF decoding takes on one core, beside what upsample-first decoders spend before they look at a pair.
+
+    python benchmarks/bench_paf.py [--shared DIR] [--people 1,5,20,50,100] [--json FILE]
+
+One process, one thread, the contestants in turn, medians of thread CPU time in milliseconds. Columns: `floor` reads
+every map once; `native` is the decoder of wb-run; `numpy` its twin; `upsample` only resizes all maps to the network's
+input (cv2, cubic) and dilates the heat maps 3 x 3, as decoders that upsample first do, with no pair scored yet.
+"""
+import argparse
+import importlib.util
+import json
+import pathlib
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+
+from wholebody.runtime.paf import PafDecoder
+from wholebody.skeletons import get_skeleton
+
+SHARED = pathlib.Path(__file__).resolve().parents[1].parent / "shared"
+SETS = {"COCO": "COCO_18", "BODY_25": "BODY_25", "BODY_135": "BODY_135"}
+SIZES = ((656, 368), (1312, 736))
+ROUNDS = {"floor": 25, "native": 25, "numpy": 3, "upsample": 5}
+
+
+def load_scenes(shared: pathlib.Path) -> Any:
+    """The generator of synthetic crowds and their ideal maps."""
+    path = shared / "golden" / "scenes.py"
+    if not path.is_file():
+        sys.exit(f"error: no scenes: {path} is missing; name their folder with --shared DIR")
+    spec = importlib.util.spec_from_file_location("scenes", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def upsample_first(heatmaps: Any, pafs: Any, size: tuple[int, int]) -> None:
+    """The least that a decoder spends which upsamples first."""
+    for channel in heatmaps:
+        surface = cv2.resize(channel, size, interpolation=cv2.INTER_CUBIC)
+        (surface >= cv2.dilate(surface, np.ones((3, 3), np.uint8))) & (surface > 0.05)  # noqa: B018 - only its time
+    for channel in pafs:
+        cv2.resize(channel, size, interpolation=cv2.INTER_CUBIC)
+
+
+def medians(contestants: dict[str, Callable[[], Any]]) -> dict[str, float]:
+    """Milliseconds of thread CPU time, the contestants in turn."""
+    times: dict[str, list[int]] = {name: [] for name in contestants}
+    for name in contestants:
+        contestants[name]()  # the first frame allocates
+    for turn in range(max(ROUNDS.values())):
+        for name, run in contestants.items():
+            if turn < ROUNDS[name]:
+                started = time.thread_time_ns()
+                run()
+                times[name].append(time.thread_time_ns() - started)
+    return {name: round(statistics.median(values) / 1e6, 4) for name, values in times.items()}
+
+
+def measure(scenes: Any, name: str, size: tuple[int, int], people: int) -> dict[str, Any]:
+    """One row."""
+    seed = 9000 + people
+    maps = scenes.render(name, scenes.scene(people, *size, seed), *size, seed)
+    skeleton = get_skeleton(SETS[name])
+    native, twin = (PafDecoder(skeleton, backend=backend) for backend in ("native", "numpy"))
+    row = medians({"floor": lambda: (maps.heatmaps.sum(), maps.pafs.sum()),
+                   "native": lambda: native(maps.heatmaps, maps.pafs),
+                   "numpy": lambda: twin(maps.heatmaps, maps.pafs),
+                   "upsample": lambda: upsample_first(maps.heatmaps, maps.pafs, size)})
+    return {"set": name, "width": size[0], "height": size[1], "people": people,
+            "found": len(native(maps.heatmaps, maps.pafs)), **row, "ratio": round(row["upsample"] / row["native"], 1)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=pathlib.Path, default=SHARED, help="folder that holds golden/scenes.py")
+    parser.add_argument("--people", default="1,5,20,50,100", help="sizes of crowd")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the rows there")
+    args = parser.parse_args()
+    scenes = load_scenes(args.shared)
+    cv2.setNumThreads(1)
+    rows = []
+    print("set       size      people  floor ms  native ms  numpy ms  upsample ms  upsample / native")
+    for name in SETS:
+        for size in SIZES[:1] if name == "BODY_135" else SIZES:
+            for people in (int(count) for count in args.people.split(",")):
+                row = measure(scenes, name, size, people)
+                rows.append(row)
+                print(f"{name:9s} {size[0]:4d}x{size[1]:<4d} {people:6d} {row['floor']:9.3f} {row['native']:10.3f} "
+                      f"{row['numpy']:9.1f} {row['upsample']:12.1f} {row['ratio']:18.1f}", flush=True)
+    if args.json:
+        args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
