@@ -7,6 +7,7 @@ import pytest
 import torch
 from checkpoint_files import official_tensors, write_official
 from layer_tables import read_table, run_table
+from prototxt import to_prototxt
 from torch_references import run_lightweight, run_trt_pose
 
 from wholebody.engines.onnxfile import card_of, parse_onnx, read_bytes
@@ -82,3 +83,17 @@ def test_the_onnx_file_gives_the_same_on_onnx_runtime_at_any_size(case, tmp_path
             for name, maps in zip(case.loaded.architecture.outputs, expected):
                 assert relative_error(torch.from_numpy(outputs[name]), maps) <= 1e-4
     pathlib.Path(path).unlink()
+
+
+def test_opencvs_own_caffe_importer_gives_the_same_from_the_same_file(case, tmp_path):
+    dnn = pytest.importorskip("cv2", reason="compares with OpenCV's importer").dnn
+    if not hasattr(dnn, "readNetFromCaffe"):
+        pytest.skip("this OpenCV has no Caffe importer; 4.x has one")
+    if case.loaded.architecture.family != "caffe":
+        pytest.skip("its official file is not Caffe's")
+    (tmp_path / "deploy.prototxt").write_text(to_prototxt(read_table(case.name), 64, 96))
+    net = dnn.readNetFromCaffe(str(tmp_path / "deploy.prototxt"), case.path)
+    net.setInput(case.image[:1].numpy())
+    with torch.no_grad():
+        got = torch.cat(case.loaded.network(case.image[:1]), 1)
+    assert relative_error(got, torch.from_numpy(net.forward())) <= 1e-5
