@@ -13,8 +13,8 @@ def check_fit(card: ModelCard, inputs: Sequence[TensorInfo], outputs: Sequence[T
     if found is None or len(inputs) != 1:
         _refuse(where, "the card feeds one input %r" % spec.name, inputs)
     assert found is not None
-    if found.dtype != "float32":
-        _refuse(where, "the card makes a float32 input", inputs)
+    if found.dtype != spec.dtype:
+        _refuse(where, "the card makes a %s input" % spec.dtype, inputs)
     sides: Tuple[Dim, ...] = ("?", "?") if spec.size is None else spec.size
     expected: Tuple[Dim, ...] = (1, 3) + sides if spec.layout == "NCHW" else (1,) + sides + (3,)
     if len(found.shape) != 4 or not all(_may_be(dim, want) for dim, want in zip(found.shape, expected)):

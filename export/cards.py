@@ -65,4 +65,4 @@ def _fits(card: ModelCard, engine: Engine) -> bool:
 def _probe(engine: Engine, spec: InputSpec, net_size: tuple[int, int]) -> Shapes:
     """Shapes of all outputs for one blank picture of this size."""
     shape = (1, 3, *net_size) if spec.layout == "NCHW" else (1, *net_size, 3)
-    return {name: array.shape for name, array in engine.infer({spec.name: np.zeros(shape, np.float32)}).items()}
+    return {name: array.shape for name, array in engine.infer({spec.name: np.zeros(shape, spec.dtype)}).items()}

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
-from wholebody.card import ModelCard
+from wholebody.card import InputSpec, ModelCard
 from wholebody.engines.engine import Engine
 from wholebody.engines.fit import check_fit
 from wholebody.engines.onnxfile import parse_onnx, read_bytes, with_card
@@ -31,7 +32,27 @@ class OnnxOptions:
 
     size: tuple[int, int] | None = None  # (height, width) fixed for ever; None is any
     batch: int | None = None             # pictures at once; None is any
+    fold_input: bool = False             # take uint8 (N, H, W, 3) pixels and normalise them in the graph
     simplify: bool = True                # with onnxsim, where it is installed
+
+
+class PixelInput(nn.Module):
+    """A network behind the normalisation of its card: uint8 (N, H, W, 3) pixels in the card's channel order."""
+
+    gain: Tensor
+    bias: Tensor
+
+    def __init__(self, network: nn.Module, spec: InputSpec) -> None:
+        super().__init__()
+        self.network = network
+        self.register_buffer("gain", torch.tensor([spec.scale / std for std in spec.std]).reshape(1, 3, 1, 1))
+        self.register_buffer("bias", torch.tensor([-m / s for m, s in zip(spec.mean, spec.std)]).reshape(1, 3, 1, 1))
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """What the network gives for the normalised picture."""
+        image = pixels.permute(0, 3, 1, 2).to(torch.float32) * self.gain + self.bias
+        maps: tuple[Tensor, ...] = self.network(image)
+        return maps
 
 
 def export_onnx(loaded: LoadedNetwork, path: str, options: OnnxOptions = OnnxOptions(), source: str = "",
@@ -61,17 +82,20 @@ def _card(loaded: LoadedNetwork, source: str, options: OnnxOptions) -> ModelCard
         height, width = options.size
         raise ModelError(f"{architecture.name}: the input's sides are multiples of {multiple}, got {width}x{height}; "
                          f"its authors use {architecture.default_input[1]}x{architecture.default_input[0]}")
+    spec = preset.input._replace(height=architecture.default_input[0])
+    if options.fold_input:
+        spec = spec._replace(layout="NHWC", dtype="uint8", scale=1.0, mean=(0.0,) * 3, std=(1.0,) * 3)
     notes = "; ".join(note for note in (preset.notes, *loaded.notes) if note)
     return preset._replace(
-        name=architecture.name, source=pathlib.Path(source).name, weights_sha256=loaded.sha256, notes=notes,
-        input=preset.input._replace(height=architecture.default_input[0]))
+        name=architecture.name, source=pathlib.Path(source).name, weights_sha256=loaded.sha256, notes=notes, input=spec)
 
 
 def _proved(card: ModelCard, engine: Engine, options: OnnxOptions, where: str) -> ModelCard:
     """The card with the file's own names and size, after a blank picture gave the maps it says."""
     spec = fit_input(card.input, engine.inputs, where)
     net_size = spec.size or _TRACED
-    blank = np.zeros((options.batch or 1, 3, *net_size), np.float32)
+    sides = (3, *net_size) if spec.layout == "NCHW" else (*net_size, 3)
+    blank = np.zeros((options.batch or 1, *sides), spec.dtype)
     shapes = {name: maps.shape for name, maps in engine.infer({spec.name: blank}).items()}
     card = card._replace(input=spec, heads=fit_heads(card, shapes, net_size, where))
     if options.batch in (None, 1):  # wb-run gives one picture at a time
@@ -87,11 +111,17 @@ def _trace(loaded: LoadedNetwork, path: str, options: OnnxOptions) -> None:
         if options.batch is None:
             axes[0] = "batch"
         if options.size is None:
-            axes.update({2: "height", 3: "width"} if name == INPUT else {2: "map_height", 3: "map_width"})
+            h = 1 if name == INPUT and options.fold_input else 2
+            axes.update({h: "height", h + 1: "width"} if name == INPUT else {h: "map_height", h + 1: "map_width"})
     image = torch.zeros(options.batch or 1, 3, *(options.size or _TRACED))
+    network = loaded.network
+    if options.fold_input:
+        # eval(): torch puts a network back as it was, and what is new trains, batch-norms within it included.
+        network = PixelInput(network, load_preset(loaded.architecture.preset).input).eval()
+        image = image.permute(0, 2, 3, 1).to(torch.uint8)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # that exporter is called legacy
-        torch.onnx.export(loaded.network, (image,), path, dynamo=False, opset_version=OPSET, input_names=[INPUT],
+        torch.onnx.export(network, (image,), path, dynamo=False, opset_version=OPSET, input_names=[INPUT],
                           output_names=list(outputs), dynamic_axes=dynamic)
 
 

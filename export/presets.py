@@ -37,8 +37,8 @@ def fit_input(spec: InputSpec, inputs: Sequence[TensorInfo], where: str) -> Inpu
         raise CardError(f"{where}: expected one input{f' {spec.name!r}' if spec.name else ''}, "
                         f"got {'; '.join(str(info) for info in inputs) or 'none'}")
     info = inputs[0]
-    if info.dtype != "float32":
-        raise CardError(f"{where}: expected a float32 input, got {info}")
+    if info.dtype != spec.dtype:
+        raise CardError(f"{where}: expected a {spec.dtype} input, got {info}")
     if len(info.shape) != 4:
         raise CardError(f"{where}: expected a picture as input ({spec.layout}), got {info}")
     first, last = info.shape[1], info.shape[3]

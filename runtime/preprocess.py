@@ -1,6 +1,6 @@
 """Frame to network input: resize, pad and normalise into one reused buffer."""
 import logging
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Optional, Tuple
 
 import numpy as np
 
@@ -31,14 +31,14 @@ class Preprocessor:
         self._bias = [np.float32(-spec.mean[c] / spec.std[c]) for c in order]
         self._size = (0, 0)  # of the last picture
         self._geometry: Optional[Geometry] = None
-        self._buffer = np.zeros((1, 3, 0, 0), np.float32)
+        self._buffer: "npt.NDArray[Any]" = np.zeros((1, 3, 0, 0), spec.dtype)
         self._resized = np.zeros((0, 0, 3), np.uint8)
         if any(side > 0 and side % spec.multiple for side in resolution):
             log.warning("--net-resolution %dx%d: this network's sides are multiples of %d; rounded to the nearest",
                         resolution.width, resolution.height, spec.multiple)
 
-    def __call__(self, image: "npt.NDArray[np.uint8]") -> "Tuple[npt.NDArray[np.float32], Geometry]":
-        """uint8 (H, W, 3) BGR -> float32 (1, 3, h, w) or (1, h, w, 3), and where the picture lies in it."""
+    def __call__(self, image: "npt.NDArray[np.uint8]") -> "Tuple[npt.NDArray[Any], Geometry]":
+        """uint8 (H, W, 3) BGR -> (1, 3, h, w) or (1, h, w, 3) in the network's type, and where in it the picture is."""
         _check_frame(image)
         geometry = self._prepare(image.shape[1], image.shape[0])
         resized = _resize(image, geometry, self.spec.resize, self._resized)
@@ -46,6 +46,9 @@ class Preprocessor:
                                 geometry.left:geometry.left + geometry.resized_width]
         for c in range(3):
             plane = planes[self._net_channel[c]]
+            if plane.dtype == np.uint8:  # the network scales
+                np.copyto(plane, resized[:, :, c])
+                continue
             np.multiply(resized[:, :, c], self._gain[c], out=plane)
             plane += self._bias[c]
         return self._buffer, geometry
@@ -57,7 +60,7 @@ class Preprocessor:
             sides = (geometry.net_height, geometry.net_width)
             shape: Tuple[int, ...] = (1, 3) + sides if self.spec.layout == "NCHW" else (1,) + sides + (3,)
             if self._buffer.shape != shape:
-                self._buffer = np.empty(shape, np.float32)
+                self._buffer = np.empty(shape, self.spec.dtype)
             self._resized = np.empty((geometry.resized_height, geometry.resized_width, 3), np.uint8)
             self._size, self._geometry = (width, height), geometry
             planes = self._planes()
@@ -65,7 +68,7 @@ class Preprocessor:
                 planes[self._net_channel[c]] = np.float32(self.spec.pad_value[c]) * self._gain[c] + self._bias[c]
         return self._geometry
 
-    def _planes(self) -> "npt.NDArray[np.float32]":
+    def _planes(self) -> "npt.NDArray[Any]":
         """The buffer seen as (3, h, w), whatever its layout."""
         return channels_first(self._buffer[0], self.spec.layout)
 

@@ -69,9 +69,9 @@ def _what_is_wrong(error: Exception, size: int) -> str:
 
 def _refuse_packed(path: str, size: int) -> None:
     """torch.save stores its tensors uncompressed: a zip that announces more than it holds would only fill memory."""
-    if not zipfile.is_zipfile(path):
-        return
     try:
+        if not zipfile.is_zipfile(path):
+            return
         with zipfile.ZipFile(path) as archive:
             announced = sum(entry.file_size for entry in archive.infolist())
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:

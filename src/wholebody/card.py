@@ -30,6 +30,7 @@ ROLES = {
 }
 LAYOUTS = ("NCHW", "NHWC")
 COLORS = ("bgr", "rgb")
+DTYPES = ("float32", "uint8")
 RESIZES = ("fit", "openpose", "stretch")
 PADDINGS = ("right-bottom", "centre")
 FORMATS = {"boxes": ("yolox", "rtmdet"), "regression": ("xy-unit", "xyz-pixels")}  # how numbers are coded
@@ -72,6 +73,7 @@ class InputSpec(NamedTuple):
     resize: str = "fit"
     padding: str = "right-bottom"
     pad_value: Tuple[float, float, float] = (0.0, 0.0, 0.0)  # BGR pixel, 0 to 255
+    dtype: str = "float32"                              # uint8: the network itself scales, pixels go in as they are
 
 
 class ModelCard(NamedTuple):
@@ -222,10 +224,12 @@ def _input(data: Dict[str, Any], where: str) -> InputSpec:
         size=fields.range("size", "[height, width] or null", lambda h, w: 0 < min(h, w) <= max(h, w) <= LONGEST_SIDE),
         height=fields.count("height", 368), multiple=fields.count("multiple", 8),
         resize=fields.choice("resize", RESIZES, "fit"), padding=fields.choice("padding", PADDINGS, "right-bottom"),
-        pad_value=fields.three("pad_value", 0.0))
+        pad_value=fields.three("pad_value", 0.0), dtype=fields.choice("dtype", DTYPES, "float32"))
     fields.done()
     if 0.0 in spec.std:
         raise CardError("%s: `std` must not be 0" % where)
+    if spec.dtype == "uint8" and (spec.scale, spec.mean, spec.std) != (1.0, (0.0,) * 3, (1.0,) * 3):
+        raise CardError("%s: a uint8 input takes pixels as they are: leave `scale`, `mean` and `std` out" % where)
     return spec
 
 

@@ -28,6 +28,8 @@ MISFITS = [
     ("another input", {"inputs": (INPUT._replace(name="data"),)}, "feeds one input 'image'"),
     ("two inputs", {"inputs": (INPUT, INPUT._replace(name="size"))}, "feeds one input 'image'"),
     ("a uint8 input", {"inputs": (INPUT._replace(dtype="uint8"),)}, "makes a float32 input"),
+    ("a float32 input for pixels", {"card": CARD._replace(input=InputSpec("image", dtype="uint8"))},
+     "makes a uint8 input"),
     ("NHWC", {"inputs": (INPUT._replace(shape=(1, 224, 224, 3)),)}, "an input of [1, 3, ?, ?]"),
     ("three dimensions", {"inputs": (INPUT._replace(shape=(3, 224, 224)),)}, "an input of [1, 3, ?, ?]"),
     ("a fixed batch", {"inputs": (INPUT._replace(shape=(4, 3, "H", "W")),)}, "an input of [1, 3, ?, ?]"),

@@ -10,10 +10,12 @@ from checkpoint_files import as_torch, official_tensors, write_caffemodel
 from wholebody.cli.export import main
 from wholebody.engines.onnxfile import card_of, parse_onnx, read_bytes
 from wholebody.engines.onnxruntime_engine import OnnxRuntimeEngine
+from wholebody.engines.opening import open_engine
 from wholebody.errors import MissingPackage, ModelError
 from wholebody.export import onnx_export
 from wholebody.export.loading import load_network
 from wholebody.export.onnx_export import OnnxOptions, export_onnx
+from wholebody.runtime.preprocess import Preprocessor
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +42,10 @@ SHAPES = [
     ("a fixed size", OnnxOptions(size=(64, 96)), [("batch", 3, 64, 96), ("batch", 19, 8, 12), ("batch", 38, 8, 12)]),
     ("a fixed number", OnnxOptions(batch=2, simplify=False), [
         (2, 3, "height", "width"), (2, 19, "map_height", "map_width"), (2, 38, "map_height", "map_width")]),
+    ("pixels of any size", OnnxOptions(fold_input=True), [
+        ("batch", "height", "width", 3), ("batch", 19, "map_height", "map_width"),
+        ("batch", 38, "map_height", "map_width")]),
+    ("pixels of a fixed size", OnnxOptions((64, 96), 1, True), [(1, 64, 96, 3), (1, 19, 8, 12), (1, 38, 8, 12)]),
     ("all fixed", OnnxOptions((64, 96), 1), [(1, 3, 64, 96), (1, 19, 8, 12), (1, 38, 8, 12)]),
 ]
 
@@ -50,11 +56,31 @@ def test_the_file_takes_what_was_asked_for_and_nothing_else(tmp_path, loaded, op
     card = export_onnx(loaded, path, options, "checkpoint.pth")
     assert shapes(path) == expected
     assert card.input.size == options.size
-    image = np.random.default_rng(1).random((options.batch or 1, 3, 64, 96), np.float32)
+    pixels = np.random.default_rng(1).integers(0, 256, (options.batch or 1, 64, 96, 3), np.uint8)
+    image = pixels.transpose(0, 3, 1, 2).astype(np.float32) / 256 - np.float32(0.5)
     with OnnxRuntimeEngine(path, read_card=False) as engine, torch.no_grad():
-        outputs = engine.infer({"image": image})
+        outputs = engine.infer({"image": pixels if options.fold_input else image})
         for name, maps in zip(("heatmaps", "pafs"), loaded.network(torch.from_numpy(image))):
             np.testing.assert_allclose(outputs[name], maps, atol=1e-4 * float(maps.max() - maps.min()))
+
+
+@pytest.mark.parametrize("arch", ["lightweight-openpose-1", "trt-pose-resnet18"])
+def test_pixels_or_normalised_the_same_people_are_estimated(tmp_path, loaded, arch):
+    if arch != loaded.architecture.name:  # RGB, ImageNet's mean and deviation, stretched
+        torch.save(as_torch(official_tensors(arch)), tmp_path / "net.pth")
+        loaded = load_network(str(tmp_path / "net.pth"))
+    frame = np.random.default_rng(2).integers(0, 256, (50, 90, 3), np.uint8)
+    maps = []
+    for fold in (False, True):
+        path = str(tmp_path / f"{fold}.onnx")
+        export_onnx(loaded, path, OnnxOptions((64, 96), fold_input=fold))
+        with open_engine(path) as engine:
+            assert engine.card is not None
+            image, _ = Preprocessor(engine.card.input)(frame)
+            assert image.dtype == (np.uint8 if fold else np.float32)
+            maps.append(engine.infer({"image": image}))
+    for name, plain in maps[0].items():
+        np.testing.assert_allclose(maps[1][name], plain, atol=1e-4 * float(plain.max() - plain.min()))
 
 
 def test_no_int64_reaches_the_graph(tmp_path, loaded):

@@ -29,6 +29,19 @@ def test_a_pixel_is_scaled_shifted_and_put_in_its_channel(color, layout):
     np.testing.assert_allclose(got, expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("color", ["bgr", "rgb"])
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_a_network_that_scales_gets_pixels_as_they_are(color, layout):
+    spec = InputSpec("image", layout=layout, color=color, size=(16, 32), dtype="uint8", pad_value=(1.0, 128.0, 255.0))
+    image = picture(24, 16)
+    blob, _ = Preprocessor(spec)(image)
+    expected = np.zeros((16, 32, 3), np.uint8) + np.uint8([1, 128, 255])
+    expected[:, :24] = image
+    assert blob.dtype == np.uint8
+    got = blob[0].transpose(1, 2, 0) if layout == "NCHW" else blob[0]
+    np.testing.assert_array_equal(got, expected[:, :, ::-1] if color == "rgb" else expected)
+
+
 @pytest.mark.parametrize("padding, inside", [("right-bottom", np.s_[:16, :16]), ("centre", np.s_[:16, 4:20])])
 def test_the_rest_is_filled_with_the_pad_pixel_normalised(padding, inside):
     spec = InputSpec("image", scale=1 / 256, mean=(0.5, 0.5, 0.5), size=(16, 24), padding=padding,

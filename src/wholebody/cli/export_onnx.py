@@ -27,6 +27,9 @@ def add_onnx(commands: "argparse._SubParsersAction[Parser]") -> None:
     shape.add_argument("--size", metavar="WxH", type=_size, help="take pictures of this size only, such as 656x368; "
                                                                  "else any size")
     shape.add_argument("--batch", metavar="N", type=_batch, help="take this many pictures at once; else any number")
+    shape.add_argument("--fold-input", action="store_true",
+                       help="take pixels as they are, uint8 NHWC, and normalise them in the graph "
+                            "(TensorRT 8.5 or later)")
     onnx.add_argument("--no-simplify", action="store_true", help="leave the graph as torch wrote it, without onnxsim")
     onnx.add_argument("--json", action="store_true", help="print the card as JSON")
     onnx.add_argument("--overwrite", action="store_true", help="replace MODEL.onnx where it exists")
@@ -53,7 +56,7 @@ def _onnx(args: argparse.Namespace) -> int:
     loaded = load_network(args.checkpoint, arch)
     if not args.quiet:
         sys.stderr.write("%s is %s\n" % (args.checkpoint, loaded.architecture.name))
-    card = export_onnx(loaded, args.output, OnnxOptions(args.size, args.batch, not args.no_simplify),
+    card = export_onnx(loaded, args.output, OnnxOptions(args.size, args.batch, args.fold_input, not args.no_simplify),
                        args.checkpoint, args.overwrite)
     if args.json:
         print(card_to_json(card))
