@@ -2,7 +2,7 @@
 #ifndef WHOLEBODY_PAF_SCORING_H
 #define WHOLEBODY_PAF_SCORING_H
 
-#include "paf_upsample.h"
+#include "paf_field.h"
 
 namespace wholebody {
 
@@ -11,24 +11,18 @@ constexpr int32_t kSamplesMin = 5, kSamplesMax = 25;
 class LimbScorer {
 public:
     void prepare(const Grid &grid, const wb_paf_config &config);
-    // Appends the accepted connections of one limb; `field_x` and `field_y` are its planes.
-    void score(const Grid &grid, const Plane &field_x, const Plane &field_y, const Peaks &peaks, int32_t limb,
-               Pair ends, std::vector<Connection> &connections) const;
+    // Appends the accepted connections of one limb.
+    void score(const Field &field, const Peaks &peaks, int32_t limb, Pair ends, std::vector<Connection> &connections);
+
+    // What follows is for the loops themselves.
+    int32_t needed[kSamplesMax + 1] = {};  // accepted samples needed out of n; more than n if never enough
+    double near = 0;                       // pixels
+    float threshold = 0, near_score = 0;
+    float certain = 0;  // pixels: along the longer side, pairs shorter than this need every sample
 
 private:
-    struct Limb {
-        const Grid &grid;
-        const Plane &x, &y;
-    };
-    struct Vector {
-        float x, y;
-    };
-    float score_pair(const Limb &limb, const Peak &a, const Peak &b, Vector at_a) const;
-    float sample(const Limb &limb, const Peak &a, Vector along, Vector unit, int32_t samples, Vector at_a) const;
-
-    int32_t needed_[kSamplesMax + 1] = {};  // accepted samples needed out of n; more than n if never enough
-    double near_ = 0;                       // pixels
-    float threshold_ = 0, near_score_ = 0;
+    std::vector<float> xs_, ys_;       // of the limb's ends, in vectors
+    std::vector<int32_t> promising_;   // of them, for one start
 };
 
 // Descending by total, paf, limb, a, b.

@@ -16,10 +16,11 @@ from wholebody.skeletons import Skeleton
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-ABI = 1
+ABI = 2
 OK, BAD_ARGUMENT, OUT_OF_MEMORY = 0, 1, 2
 PART_BITS = (("foot", 1), ("left_hand", 2), ("right_hand", 4), ("face", 8))
 FLOAT_BYTES = 4
+TYPES = {"float32": 0, "float16": 1}
 
 
 class _Config(ctypes.Structure):
@@ -30,7 +31,7 @@ class _Config(ctypes.Structure):
 
 
 class _Layout(ctypes.Structure):
-    _fields_ = [("strides", ctypes.c_int64 * 3), ("shape", ctypes.c_int32 * 3), ("reserved", ctypes.c_int32)]
+    _fields_ = [("strides", ctypes.c_int64 * 3), ("shape", ctypes.c_int32 * 3), ("type", ctypes.c_int32)]
 
 
 class _Maps:
@@ -38,16 +39,17 @@ class _Maps:
 
     def __init__(self) -> None:
         self._layout = _Layout()
-        self._seen: Tuple[Tuple[int, ...], ...] = ()
+        self._seen: Tuple[object, ...] = ()
         self._reference = ctypes.byref(self._layout)
 
     def arguments(self, maps: "npt.NDArray[np.float32]") -> Tuple[int, object]:
         """Address and layout, as the C functions take them."""
-        seen = (maps.shape, maps.strides)
+        seen = (maps.shape, maps.strides, maps.dtype)
         if seen != self._seen:
             self._layout.shape[:] = maps.shape
+            self._layout.type = TYPES[maps.dtype.name]
             # A view may leave any stride on an axis of one cell, or none at all; it is never used.
-            self._layout.strides[:] = [s if n > 1 else 0 for n, s in zip(*seen)]
+            self._layout.strides[:] = [s if n > 1 else 0 for n, s in zip(maps.shape, maps.strides)]
             self._seen = seen
         return _address(maps), self._reference
 
