@@ -81,11 +81,10 @@ Field field_of(wb_paf &p, const void *pafs, const wb_layout &layout, Pair channe
     const bool plain = layout.type == WB_FLOAT32 && layout.stride_column == static_cast<int64_t>(sizeof(float));
     if (plain)
         return {reinterpret_cast<const float *>(x), reinterpret_cast<const float *>(y), layout.stride_row / 4,
-                layout.height, layout.width, &p.grid};
+                layout.height, layout.width};
     p.field_x.load(x, layout);
     p.field_y.load(y, layout);
-    return {p.field_x.row(kPad) + kPad, p.field_y.row(kPad) + kPad, p.field_x.pitch, layout.height, layout.width,
-            &p.grid};
+    return {p.field_x.row(kPad) + kPad, p.field_y.row(kPad) + kPad, p.field_x.pitch, layout.height, layout.width};
 }
 
 void connect(wb_paf &p, const void *pafs, const wb_layout &layout) {
@@ -94,7 +93,7 @@ void connect(wb_paf &p, const void *pafs, const wb_layout &layout) {
     for (int32_t limb = 0; limb < p.model.config.limbs; ++limb) {
         const Pair ends = p.model.pairs[limb];
         if (p.peaks.count[ends.first] == 0 || p.peaks.count[ends.second] == 0) continue;
-        p.scorer.score(field_of(p, pafs, layout, p.model.channels[limb]), p.peaks, limb, ends, p.connections);
+        p.scorer.score(p.grid, field_of(p, pafs, layout, p.model.channels[limb]), p.peaks, limb, ends, p.connections);
     }
     sort_connections(p.connections);
 }

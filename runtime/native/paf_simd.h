@@ -13,6 +13,12 @@
 #define WB_CLONES
 #endif
 #define WB_INLINE inline __attribute__((always_inline))
+// Four lanes chosen among those of a (0 to 3) and b (4 to 7).
+#if defined(__clang__)
+#define WB_SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+#define WB_SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, (Lanes<4>::Bits{i, j, k, l}))
+#endif
 
 namespace wholebody {
 

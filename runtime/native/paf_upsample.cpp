@@ -14,9 +14,9 @@ std::vector<Tap> phases_of(int32_t stride, double a) {
         const double w0 = ((a * (t + 1) - 5 * a) * (t + 1) + 8 * a) * (t + 1) - 4 * a;
         const double w1 = ((a + 2) * t - (a + 3)) * t * t + 1;
         const double w2 = ((a + 2) * (1 - t) - (a + 3)) * (1 - t) * (1 - t) + 1;
-        phases[phase] = {static_cast<int32_t>(base) - 1 + kPad,
-                         {static_cast<float>(w0), static_cast<float>(w1), static_cast<float>(w2),
-                          static_cast<float>(1 - w0 - w1 - w2)}};
+        phases[phase] = {{static_cast<float>(w0), static_cast<float>(w1), static_cast<float>(w2),
+                          static_cast<float>(1 - w0 - w1 - w2)},
+                         static_cast<int32_t>(base) - 1 + kPad};
     }
     return phases;
 }

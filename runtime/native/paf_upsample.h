@@ -7,9 +7,9 @@
 namespace wholebody {
 
 // The four taps of one output row or column.
-struct Tap {
-    int32_t first;  // first padded cell read
+struct alignas(32) Tap {
     float weight[4];
+    int32_t first;  // first padded cell read
 };
 
 // Taps for every output row and column of maps of one size.
