@@ -28,14 +28,17 @@ struct Lanes {
     typedef int32_t Bits __attribute__((vector_size(Count * 4)));
 };
 
+// Not memcpy: the compiler would go through memory for the elements of local arrays of vectors.
 template <typename Vector>
 WB_INLINE void load(Vector &vector, const void *from) {
-    std::memcpy(&vector, from, sizeof(vector));
+    typedef Vector Unaligned __attribute__((aligned(1), may_alias));
+    vector = *static_cast<const Unaligned *>(from);
 }
 
 template <typename Vector>
 WB_INLINE void store(void *to, const Vector &vector) {
-    std::memcpy(to, &vector, sizeof(vector));
+    typedef Vector Unaligned __attribute__((aligned(1), may_alias));
+    *static_cast<Unaligned *>(to) = vector;
 }
 
 template <int Count>

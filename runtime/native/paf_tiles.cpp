@@ -29,11 +29,23 @@ WB_INLINE void column(TileKernel &kernel, const float *cells, ptrdiff_t pitch, i
     kernel.known[padded] = 1;
 }
 
-WB_INLINE uint64_t bit(int32_t x) { return uint64_t{1} << (x % 64); }
+// Which bits are set in some lane.
+template <int Count>
+WB_INLINE uint32_t either(const typename Lanes<Count>::Bits &bits) {
+    uint64_t words[Count / 2], found = 0;
+    store(words, bits);
+    for (uint64_t word : words) found |= word;
+    return static_cast<uint32_t>(found | found >> 32);
+}
 
-// Sets the bits from x - reach to x + reach.
-WB_INLINE void set_around(std::vector<uint64_t> &bits, int32_t x, int32_t reach, int32_t width) {
-    for (int32_t i = std::max(0, x - reach); i <= std::min(width - 1, x + reach); ++i) bits[i / 64] |= bit(i);
+// Adds to `out` the bits of `in` and those up to `reach` places beside them.
+WB_INLINE void spread_bits(const std::vector<uint64_t> &in, int reach, std::vector<uint64_t> &out) {
+    for (size_t i = 0; i < in.size(); ++i) {
+        const uint64_t before = i > 0 ? in[i - 1] : 0, after = i + 1 < in.size() ? in[i + 1] : 0;
+        out[i] |= in[i];
+        for (int by = 1; by <= reach; ++by)
+            out[i] |= in[i] << by | in[i] >> by | before >> (64 - by) | after << (64 - by);
+    }
 }
 
 // Marks the tiles in which a pixel may exceed the threshold: only the column of a pixel and the next have weights
@@ -44,31 +56,31 @@ WB_INLINE void mark_tiles(TileKernel &kernel, const float *cells, ptrdiff_t pitc
     typename Lanes<Stride>::Floats sum;
     const float level = threshold / kernel.gain;
     std::fill(kernel.known.begin(), kernel.known.end(), uint8_t{0});
-    std::fill(kernel.tiles.begin(), kernel.tiles.end(), 0);
+    for (std::vector<uint64_t> *bits : {&kernel.tiles, &kernel.high, &kernel.low})
+        std::fill(bits->begin(), bits->end(), 0);
     for (size_t word = 0; word < kernel.tiles.size(); ++word) {
         for (uint64_t bits = marked[word]; bits != 0; bits &= bits - 1) {
-            const int32_t x = static_cast<int32_t>(64 * word) + __builtin_ctzll(bits);
-            column<Stride>(kernel, cells, pitch, x + kPad, sum);
-            if (any<Stride>(sum < -level))
-                set_around(kernel.tiles, x, 2, kernel.width);
-            else if (any<Stride>(sum > level))
-                set_around(kernel.tiles, x, 1, kernel.width);
+            const int place = __builtin_ctzll(bits);
+            column<Stride>(kernel, cells, pitch, static_cast<int32_t>(64 * word) + place + kPad, sum);
+            const uint32_t sides = either<Stride>(((sum > level) & 1) | ((sum < -level) & 2));
+            kernel.high[word] |= static_cast<uint64_t>(sides & 1) << place;
+            kernel.low[word] |= static_cast<uint64_t>(sides >> 1) << place;
         }
     }
+    spread_bits(kernel.high, 1, kernel.tiles);
+    spread_bits(kernel.low, 2, kernel.tiles);
+    if (kernel.width % 64) kernel.tiles.back() &= (uint64_t{1} << (kernel.width % 64)) - 1;
 }
 
-// A column of pixels of the tile; -1 and Stride are those beside it.
+// A column of pixels of the tile whose five columns of cells are given; -1 and Stride are those beside it.
 template <int Stride>
-WB_INLINE void pixels_of(const TileKernel &kernel, int32_t cell_x, int32_t pixel, typename Lanes<Stride>::Floats &sum) {
-    typename Lanes<Stride>::Floats value;
-    const float *cell = &kernel.columns[static_cast<size_t>(cell_x + (pixel < Stride / 2 ? 0 : 1)) * Stride];
-    const float *w = kernel.phases[(pixel + Stride) % Stride];
-    load(value, cell);
-    sum = value * w[0];
-    for (int i = 1; i < 4; ++i) {
-        load(value, cell + i * Stride);
-        sum += value * w[i];
-    }
+WB_INLINE void pixels_of(const TileKernel &kernel, const typename Lanes<Stride>::Floats cells[kCells], int pixel,
+                         typename Lanes<Stride>::Floats &sum) {
+    const typename Lanes<Stride>::Floats *cell = cells + (pixel < Stride / 2 ? 0 : 1);
+    const float (*weights)[kStrideMax] = kernel.phases[(pixel + Stride) % Stride];
+    typename Lanes<Stride>::Floats w[4];
+    for (int i = 0; i < 4; ++i) load(w[i], weights[i]);
+    sum = cell[0] * w[0] + cell[1] * w[1] + cell[2] * w[2] + cell[3] * w[3];
 }
 
 template <int Stride>
@@ -76,34 +88,38 @@ WB_INLINE void search_in(TileKernel &kernel, const float *cells, ptrdiff_t pitch
                          float threshold, float slack) {
     typedef typename Lanes<Stride>::Floats Floats;
     mark_tiles<Stride>(kernel, cells, pitch, marked, threshold - slack);
-    const float least = threshold - slack;
+    const Floats least = Floats{} + (threshold - slack);
     int32_t ready = -1;  // the tile that `value` begins
-    Floats before = {}, value = {}, after, columns[Stride];
+    Floats before = {}, value = {}, after, columns[Stride], cells_of[kCells];
     typename Lanes<Stride>::Bits maybe[Stride];
     for (size_t word = 0; word < kernel.tiles.size(); ++word) {
         for (uint64_t bits = kernel.tiles[word]; bits != 0; bits &= bits - 1) {
             const int32_t x = static_cast<int32_t>(64 * word) + __builtin_ctzll(bits);
             for (int32_t padded = x; padded < x + kCells; ++padded)
                 if (!kernel.known[padded]) column<Stride>(kernel, cells, pitch, padded, after);
+            for (int i = 0; i < kCells; ++i) load(cells_of[i], &kernel.columns[static_cast<size_t>(x + i) * Stride]);
             if (ready != x) {
-                before = Floats{} + least;  // around the map lies the threshold
-                if (x > 0) pixels_of<Stride>(kernel, x, -1, before);
-                pixels_of<Stride>(kernel, x, 0, value);
+                before = least;  // around the map lies the threshold
+                if (x > 0) pixels_of<Stride>(kernel, cells_of, -1, before);
+                pixels_of<Stride>(kernel, cells_of, 0, value);
             }
             ready = x + 1;
-            typename Lanes<Stride>::Bits either = {};
+            typename Lanes<Stride>::Bits any_of = {};
+#pragma GCC unroll 8
             for (int pixel = 0; pixel < Stride; ++pixel) {
-                after = Floats{} + least;
-                if (pixel + 1 < Stride || x + 1 < kernel.width) pixels_of<Stride>(kernel, x, pixel + 1, after);
+                if (pixel + 1 < Stride || x + 1 < kernel.width)
+                    pixels_of<Stride>(kernel, cells_of, pixel + 1, after);
+                else
+                    after = least;
                 Floats highest = before > after ? before : after;
-                highest = highest > least ? highest : Floats{} + least;
+                highest = highest > least ? highest : least;
                 columns[pixel] = value;
                 maybe[pixel] = value + slack >= highest;
-                either |= maybe[pixel];
+                any_of |= maybe[pixel];
                 before = value;
                 value = after;
             }
-            if (!any<Stride>(either)) continue;
+            if (!any<Stride>(any_of)) continue;
             for (int pixel = 0; pixel < Stride; ++pixel) {
                 if (!any<Stride>(maybe[pixel])) continue;
                 uint32_t rows = 0;
@@ -227,12 +243,12 @@ bool TileKernel::prepare(const Grid &grid) {
     gain = std::sqrt(grid.gain);
     for (int32_t phase = 0; phase < stride_; ++phase) {
         for (int32_t lane = 0; lane < kWindowPitch; ++lane) spread(grid, phase + lane, wide[phase], kCells + 2, lane);
-        for (int32_t tap = 0; tap < 4; ++tap) phases[phase][tap] = grid.phases[tap][phase];
+        for (int32_t tap = 0; tap < 4; ++tap) std::fill_n(phases[phase][tap], kStrideMax, grid.phases[tap][phase]);
     }
     width = grid.width / stride_;
     columns.resize(static_cast<size_t>(width + 2 * kPad) * stride_);
     known.resize(width + 2 * kPad);
-    tiles.resize((width + 63) / 64);
+    for (std::vector<uint64_t> *bits : {&tiles, &high, &low}) bits->resize((width + 63) / 64);
     spots.reserve(grid.width);
     return true;
 }

@@ -46,17 +46,18 @@ public:
     void window(const Grid &grid, const Plane &plane, int32_t x, int32_t y0, int32_t y1, float *out) const;
 
     // What follows is for the loops themselves.
-    float phases[kStrideMax][4];                     // weights of the four taps of each pixel
+    float phases[kStrideMax][4][kStrideMax];         // weights of the four taps of each pixel, in every lane
     float inner[kCells][kStrideMax];                 // weight of each cell of the five, for each pixel of a tile
     float left[kCells][kStrideMax];                  // the same one pixel further left,
     float right[kCells][kStrideMax];                 // and right
     float wide[kStrideMax][kCells + 2][kStrideMax];  // of seven cells, for eight pixels from each pixel of a tile
     float gain = 0;                                  // the largest sum of the absolute weights of a pixel, one way
-    // Scratch of `search`: for each padded column of cells its pixels in this row of tiles, and whether they are there.
+    // Scratch of `search`: for each padded column of cells its pixels in this row of tiles, and whether they are there;
+    // bits of cells, for the columns that are high and low somewhere and the tiles looked at.
     int32_t width = 0;
     std::vector<float> columns;
     std::vector<uint8_t> known;
-    std::vector<uint64_t> tiles;
+    std::vector<uint64_t> high, low, tiles;
     std::vector<Spots> spots;
 
 private:
