@@ -4,6 +4,7 @@
 #include <new>
 
 #include "paf_assembly.h"
+#include "paf_fast_peaks.h"
 #include "paf_filters.h"
 #include "paf_peaks.h"
 #include "paf_scoring.h"
@@ -18,7 +19,7 @@ struct wb_paf {
     Assembler assembler;
     PeopleFilter filter;
     // Scratch of one frame, kept so that the next allocates nothing.
-    Plane plane, field_x, field_y;
+    Plane plane;
     Peaks peaks;
     std::vector<Connection> connections;
     People people;
@@ -71,29 +72,19 @@ void find_peaks(wb_paf &p, const void *heatmaps, const wb_layout &layout) {
     p.finder.prepare(p.grid, config);
     for (int32_t k = 0; k < config.keypoints; ++k) {
         p.plane.load(map_of(heatmaps, layout, k), layout);
-        p.peaks.count[k] = p.finder.find(p.grid, p.plane, p.peaks.of(k), config.max_peaks);
+        p.peaks.count[k] = config.fast ? find_fast_peaks(p.plane, config, p.peaks.of(k))
+                                       : p.finder.find(p.grid, p.plane, p.peaks.of(k), config.max_peaks);
     }
-}
-
-// Float maps are read where they lie, others as copies.
-Field field_of(wb_paf &p, const void *pafs, const wb_layout &layout, Pair channels) {
-    const char *x = map_of(pafs, layout, channels.first), *y = map_of(pafs, layout, channels.second);
-    const bool plain = layout.type == WB_FLOAT32 && layout.stride_column == static_cast<int64_t>(sizeof(float));
-    if (plain)
-        return {reinterpret_cast<const float *>(x), reinterpret_cast<const float *>(y), layout.stride_row / 4,
-                layout.height, layout.width};
-    p.field_x.load(x, layout);
-    p.field_y.load(y, layout);
-    return {p.field_x.row(kPad) + kPad, p.field_y.row(kPad) + kPad, p.field_x.pitch, layout.height, layout.width};
 }
 
 void connect(wb_paf &p, const void *pafs, const wb_layout &layout) {
     p.connections.clear();
     p.scorer.prepare(p.grid, p.model.config);
     for (int32_t limb = 0; limb < p.model.config.limbs; ++limb) {
-        const Pair ends = p.model.pairs[limb];
+        const Pair ends = p.model.pairs[limb], channels = p.model.channels[limb];
         if (p.peaks.count[ends.first] == 0 || p.peaks.count[ends.second] == 0) continue;
-        p.scorer.score(p.grid, field_of(p, pafs, layout, p.model.channels[limb]), p.peaks, limb, ends, p.connections);
+        const Field field = {map_of(pafs, layout, channels.first), map_of(pafs, layout, channels.second), layout};
+        p.scorer.score(p.grid, field, p.peaks, limb, ends, p.connections);
     }
     sort_connections(p.connections);
 }

@@ -5,12 +5,18 @@ namespace {
 
 const int32_t kLanes = 8;
 
-WB_CLONES void upsample_rows(const Grid &grid, const Plane &plane, float *out) {
+WB_CLONES void interleave(const float *x, const float *y, int32_t count, float *out) {
+    for (int32_t i = 0; i < count; ++i) {
+        out[2 * i] = x[i];
+        out[2 * i + 1] = y[i];
+    }
+}
+
+WB_CLONES void upsample_rows(const Grid &grid, const float *values, ptrdiff_t pitch, float *out) {
     typedef Lanes<kLanes>::Floats Floats;
-    const ptrdiff_t pitch = plane.pitch;
     for (const Tap &down : grid.rows) {
-        const float *cells = plane.row(down.first);
-        for (int32_t x = 0; x < pitch; x += kLanes) {
+        const float *cells = values + down.first * pitch;
+        for (ptrdiff_t x = 0; x < pitch; x += kLanes) {
             Floats sum = {};
             for (int row = 0; row < 4; ++row) {
                 Floats value;
@@ -25,18 +31,19 @@ WB_CLONES void upsample_rows(const Grid &grid, const Plane &plane, float *out) {
 
 }  // namespace
 
-void FieldRows::prepare(const Grid &grid, const Field &field) {
-    wb_layout layout = {};
-    layout.stride_row = field.pitch * static_cast<int64_t>(sizeof(float));
-    layout.stride_column = sizeof(float);
-    layout.height = field.height;
-    layout.width = field.width;
-    for (int i = 0; i < 2; ++i) {
-        cells.load(reinterpret_cast<const char *>(i == 0 ? field.x : field.y), layout);
-        std::vector<float> &rows = i == 0 ? x : y;
-        rows.resize(static_cast<size_t>(grid.height) * cells.pitch + kLanes);
-        upsample_rows(grid, cells, rows.data());
-    }
+void FieldCells::load(const Field &field) {
+    x_.load(field.x, field.layout);
+    y_.load(field.y, field.layout);
+    pitch = 2 * static_cast<ptrdiff_t>(x_.pitch);
+    const int32_t count = x_.pitch * (x_.height + 2 * kPad);
+    values.resize(2 * static_cast<size_t>(count) + kLanes);
+    interleave(x_.cells.data(), y_.cells.data(), count, values.data());
+}
+
+void FieldRows::upsample(const Grid &grid, const FieldCells &cells) {
+    pitch = cells.pitch;
+    values.resize(static_cast<size_t>(grid.height) * pitch + kLanes);
+    upsample_rows(grid, cells.values.data(), pitch, values.data());
 }
 
 }  // namespace wholebody

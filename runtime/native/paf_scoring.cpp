@@ -9,7 +9,9 @@ namespace {
 
 const float kKeypointWeight = 0.1f;
 const float kUnsupported = -1;
-const int32_t kManyPairs = 600;  // from here on it pays to upsample the field's rows first
+// From how many pairs on it pays to copy the field's cells, and how many pairs a value of its upsampled rows costs.
+const int64_t kSomePairs = 24;
+const double kPairsPerValue = 0.04;
 const int32_t kWorthShortening = 4;
 const int32_t kLanes = 8;
 typedef Lanes<kLanes>::Floats Floats;
@@ -31,10 +33,10 @@ struct Samples {
     Vector step, unit;
 
     WB_INLINE float dot(int32_t m) const {
-        Columns columns;
+        Quad quad;
         reader.at(nearest(a.x + static_cast<float>(m) * step.x, reader.width),
-                  nearest(a.y + static_cast<float>(m) * step.y, reader.height), columns);
-        const Vector at = columns.sum();
+                  nearest(a.y + static_cast<float>(m) * step.y, reader.height), quad);
+        const Vector at = sum_of(quad);
         return unit.x * at.x + unit.y * at.y;
     }
 };
@@ -75,112 +77,113 @@ WB_INLINE void absolute(const Floats &value, Floats &size) { size = (Floats)((Bi
 
 WB_INLINE void larger(const Floats &p, const Floats &q, Floats &most) { most = p > q ? p : q; }
 
-// One start of a limb and eight of its ends, of which `keep` may still be connected.
-struct Block {
-    Floats dx, dy, squared;  // from the start to the ends
-    Floats step_x, step_y;   // between samples
-    Bits count, spare;       // samples, and how many of them may fail (at least as many as really may)
-    Bits close, keep;
-};
+template <typename Vector, typename Value>
+WB_INLINE void get(Vector &vector, const std::vector<Value> &values, int32_t i) {
+    load(vector, values.data() + i);
+}
+
+template <typename Vector, typename Value>
+WB_INLINE void put(std::vector<Value> &values, int32_t i, const Vector &vector) {
+    store(values.data() + i, vector);
+}
 
 // Lets go of the ends of which one more sample is sure to fail, rounding included, than can be spared.
-WB_INLINE void judge(const ScoringRules &rules, const Floats &field_x, const Floats &field_y, Block &block) {
-    Floats size_x, size_y;
+WB_INLINE void judge(const ScoringRules &rules, const Floats &field_x, const Floats &field_y, int32_t i, Ends &ends) {
+    Floats dx, dy, squared, size_x, size_y;
+    Bits spare;
+    get(dx, ends.dx, i);
+    get(dy, ends.dy, i);
+    get(squared, ends.squared, i);
+    get(spare, ends.spare, i);
     absolute(field_x, size_x);
     absolute(field_y, size_y);
-    const Floats least = rules.threshold * 0.9999f - 1e-6f * (size_x + size_y);
-    const Floats along = block.dx * field_x + block.dy * field_y;
-    const Bits passes = (along > 0.0f) & (along * along > least * least * block.squared);
-    block.spare += (least > 0.0f) & ~passes;
-    block.keep &= block.close | (block.spare >= 0);
+    const Floats least = rules.threshold * 0.9999f - 1e-6f * (size_x + size_y), along = dx * field_x + dy * field_y;
+    const Bits passes = (along > 0.0f) & (along * along > least * least * squared);
+    put(ends.spare, i, spare + ((least > 0.0f) & ~passes));
 }
 
-WB_INLINE void begin(const ScoringRules &rules, const Peak &a, const float *xs, const float *ys, Block &block) {
-    Floats x, y, longest, high;
-    load(x, xs);
-    load(y, ys);
-    block.dx = x - a.x;
-    block.dy = y - a.y;
-    block.squared = block.dx * block.dx + block.dy * block.dy;
-    block.close = block.squared < rules.near_squared;
-    absolute(block.dx, longest);
-    absolute(block.dy, high);
-    larger(longest, high, longest);
-    block.spare = (longest > rules.certain) & rules.most_spare;
-    block.keep = Bits{} - 1;
-    for (int i = 0; i < kLanes; ++i) longest[i] = std::sqrt(5.0f * longest[i]);
-    block.count = __builtin_convertvector(longest + 0.5f, Bits);
-    block.count = block.count > kSamplesMax ? Bits{} + kSamplesMax : block.count;
-    block.count = block.count < kSamplesMin ? Bits{} + kSamplesMin : block.count;
-    const Floats share = __builtin_convertvector(block.count, Floats);
-    block.step_x = block.dx / share;
-    block.step_y = block.dy / share;
+// Distance, direction and samples of the pairs of `a` with the ends at x and y.
+WB_INLINE void begin(const ScoringRules &rules, const Peak &a, const std::vector<float> &xs,
+                     const std::vector<float> &ys, int32_t count, Ends &ends) {
+    for (int32_t i = 0; i < count; i += kLanes) {
+        Floats x, y, longest, high;
+        get(x, xs, i);
+        get(y, ys, i);
+        const Floats dx = x - a.x, dy = y - a.y, squared = dx * dx + dy * dy;
+        absolute(dx, longest);
+        absolute(dy, high);
+        larger(longest, high, longest);
+        // A pair that is close is scored in any case.
+        put(ends.spare, i, ((longest > rules.certain) & rules.most_spare) + ((squared < rules.near_squared) & kSamplesMax));
+        for (int lane = 0; lane < kLanes; ++lane) longest[lane] = std::sqrt(5.0f * longest[lane]);
+        Bits samples = __builtin_convertvector(longest + 0.5f, Bits);
+        samples = samples > kSamplesMax ? Bits{} + kSamplesMax : samples;
+        samples = samples < kSamplesMin ? Bits{} + kSamplesMin : samples;
+        const Floats share = __builtin_convertvector(samples, Floats);
+        put(ends.dx, i, dx);
+        put(ends.dy, i, dy);
+        put(ends.squared, i, squared);
+        put(ends.step_x, i, dx / share);
+        put(ends.step_y, i, dy / share);
+        put(ends.samples, i, samples);
+    }
 }
 
-WB_INLINE void pixels_at(float start, const Floats &step, const Floats &sample, int32_t size, int32_t *pixels) {
-    Bits pixel = __builtin_convertvector((start + sample * step) + 0.5f, Bits);
+WB_INLINE void pixels_at(float start, const Floats &step, const Floats &sample, int32_t size, Bits &pixel) {
+    pixel = __builtin_convertvector((start + sample * step) + 0.5f, Bits);
     pixel = pixel < size - 1 ? pixel : Bits{} + (size - 1);
     pixel = pixel > 0 ? pixel : Bits{};
-    store(pixels, pixel);
 }
 
-// Looks at one sample of every pair.
+// Looks at one sample of every pair, `eighths` of the way.
 template <typename Reader>
-WB_INLINE void look(const ScoringRules &rules, const Reader &reader, const Peak &a, const Bits &sample, Block &block) {
-    int32_t x[kLanes], y[kLanes];
-    Columns columns[kLanes];
-    Lanes<4>::Floats field_x[kLanes / 4], field_y[kLanes / 4];
-    const Floats m = __builtin_convertvector(sample, Floats);
-    pixels_at(a.x, block.step_x, m, reader.width, x);
-    pixels_at(a.y, block.step_y, m, reader.height, y);
-    for (int i = 0; i < kLanes; ++i) reader.at(x[i], y[i], columns[i]);
-    for (int i = 0; i < kLanes; i += 4) {
-        const Columns *c = columns + i;
-        sum_of_four(c[0].x, c[1].x, c[2].x, c[3].x, field_x[i / 4]);
-        sum_of_four(c[0].y, c[1].y, c[2].y, c[3].y, field_y[i / 4]);
-    }
-    Floats fx, fy;
-    load(fx, field_x);
-    load(fy, field_y);
-    judge(rules, fx, fy, block);
-}
-
-// Lists the ends whose connection with `a` is not ruled out by its first sample and two more: a wrong pair has nothing
-// at its middle or between.
-template <typename Reader>
-WB_INLINE void list_promising(const ScoringRules &rules, const Reader &reader, const Peak &a, Vector at_a, Ends &ends,
-                              int32_t count) {
-    ends.listed = 0;
+WB_INLINE void look(const ScoringRules &rules, const Reader &reader, const Peak &a, int eighths, int32_t count,
+                    Ends &ends) {
+    // Places first and fields second: neither loop waits for the other.
     for (int32_t i = 0; i < count; i += kLanes) {
-        Block block;
-        begin(rules, a, &ends.x[i], &ends.y[i], block);
-        judge(rules, Floats{} + at_a.x, Floats{} + at_a.y, block);
-        if (!any<kLanes>(block.keep)) continue;
-        look(rules, reader, a, block.count / 2, block);
-        if (!any<kLanes>(block.keep)) continue;
-        look(rules, reader, a, block.count / 4, block);
-        if (!any<kLanes>(block.keep)) continue;
-        for (int32_t lane = 0; lane < std::min(kLanes, count - i); ++lane)
-            if (block.keep[lane]) ends.list(i + lane, block.spare[lane]);
+        Floats step_x, step_y;
+        Bits samples, x, y;
+        get(step_x, ends.step_x, i);
+        get(step_y, ends.step_y, i);
+        get(samples, ends.samples, i);
+        const Floats sample = __builtin_convertvector(samples * eighths / 8, Floats);
+        pixels_at(a.x, step_x, sample, reader.width, x);
+        pixels_at(a.y, step_y, sample, reader.height, y);
+        put(ends.pixel_x, i, x);
+        put(ends.pixel_y, i, y);
+    }
+    for (int32_t i = 0; i < count; i += kLanes) {
+        Quad quads[kLanes];
+        Lanes<4>::Floats field_x[kLanes / 4], field_y[kLanes / 4];
+        for (int lane = 0; lane < kLanes; ++lane)
+            reader.at(ends.pixel_x[i + lane], ends.pixel_y[i + lane], quads[lane]);
+        for (int half = 0; half < kLanes / 4; ++half) sums_of(quads + 4 * half, field_x[half], field_y[half]);
+        Floats x, y;
+        load(x, field_x);
+        load(y, field_y);
+        judge(rules, x, y, i, ends);
     }
 }
 
-// Looks at more samples of the pairs listed, again eight at once, and shortens the list.
+// Lists the ends whose connection with `a` is not ruled out by its first sample and a few more: a wrong pair has
+// nothing at its middle or between.
 template <typename Reader>
-WB_INLINE void shorten_list(const ScoringRules &rules, const Reader &reader, const Peak &a, Ends &ends) {
-    const int32_t count = ends.listed;
+WB_INLINE void list_promising(const ScoringRules &rules, const Reader &reader, const Peak &a, Vector at_a,
+                              int32_t count, Ends &ends) {
+    begin(rules, a, ends.x, ends.y, count, ends);
+    for (int32_t i = 0; i < count; i += kLanes) judge(rules, Floats{} + at_a.x, Floats{} + at_a.y, i, ends);
+    look(rules, reader, a, 4, count, ends);
+    look(rules, reader, a, 2, count, ends);
     ends.listed = 0;
-    for (int32_t i = 0; i < count; i += kLanes) {
-        Block block;
-        begin(rules, a, &ends.listed_x[i], &ends.listed_y[i], block);
-        load(block.spare, &ends.spare[i]);
-        for (int eighth : {6, 5, 3, 7}) {
-            look(rules, reader, a, block.count * eighth / 8, block);
-            if (!any<kLanes>(block.keep)) break;
-        }
-        for (int32_t lane = 0; lane < std::min(kLanes, count - i); ++lane)
-            if (block.keep[lane]) ends.list(ends.promising[i + lane], 0);
-    }
+    for (int32_t i = 0; i < count; ++i) ends.list(i, i);
+    if (ends.listed < kWorthShortening) return;
+    count = ends.listed;
+    std::copy(ends.listed_spare.begin(), ends.listed_spare.begin() + count, ends.spare_left.begin());
+    begin(rules, a, ends.listed_x, ends.listed_y, count, ends);
+    std::copy(ends.spare_left.begin(), ends.spare_left.begin() + count, ends.spare.begin());
+    for (int eighths : {6, 3}) look(rules, reader, a, eighths, count, ends);
+    ends.listed = 0;
+    for (int32_t i = 0; i < count; ++i) ends.list(i, ends.promising[i]);
 }
 
 template <typename Reader>
@@ -190,11 +193,10 @@ WB_INLINE void score_limb(const ScoringRules &rules, const Reader &reader, const
     for (int32_t i = 0; i < peaks.count[pair.first]; ++i) {
         const Peak &a = starts[i];
         // The first sample of every pair is the candidate itself.
-        Columns columns;
-        reader.at(nearest(a.x, reader.width), nearest(a.y, reader.height), columns);
-        const Vector at_a = columns.sum();
-        list_promising(rules, reader, a, at_a, ends, peaks.count[pair.second]);
-        if (ends.listed >= kWorthShortening) shorten_list(rules, reader, a, ends);
+        Quad quad;
+        reader.at(nearest(a.x, reader.width), nearest(a.y, reader.height), quad);
+        const Vector at_a = sum_of(quad);
+        list_promising(rules, reader, a, at_a, peaks.count[pair.second], ends);
         for (int32_t k = 0; k < ends.listed; ++k) {
             const Peak &b = stops[ends.promising[k]];
             const float paf = score_pair(rules, reader, a, b, at_a);
@@ -203,6 +205,11 @@ WB_INLINE void score_limb(const ScoringRules &rules, const Reader &reader, const
             connections.push_back({total, paf, limb, i, ends.promising[k]});
         }
     }
+}
+
+WB_CLONES void score_by_maps(const ScoringRules &rules, const MapReader reader, const Peaks &peaks, int32_t limb,
+                             Pair pair, Ends &ends, std::vector<Connection> &connections) {
+    score_limb(rules, reader, peaks, limb, pair, ends, connections);
 }
 
 WB_CLONES void score_by_cells(const ScoringRules &rules, const CellReader reader, const Peaks &peaks, int32_t limb,
@@ -236,8 +243,10 @@ void ScoringRules::prepare(const Grid &grid, const wb_paf_config &config) {
 
 void Ends::set(const Peak *peaks, int32_t count) {
     const size_t size = static_cast<size_t>(count) + kLanes;
-    for (std::vector<float> *values : {&x, &y, &listed_x, &listed_y}) values->resize(size);
-    for (std::vector<int32_t> *values : {&promising, &spare}) values->resize(size);
+    for (std::vector<float> *values : {&x, &y, &dx, &dy, &squared, &step_x, &step_y, &listed_x, &listed_y})
+        values->resize(size);
+    for (std::vector<int32_t> *values : {&samples, &spare, &pixel_x, &pixel_y, &promising, &listed_spare, &spare_left})
+        values->resize(size);
     for (int32_t i = 0; i < count; ++i) {
         x[i] = peaks[i].x;
         y[i] = peaks[i].y;
@@ -248,10 +257,16 @@ void LimbScorer::score(const Grid &grid, const Field &field, const Peaks &peaks,
                        std::vector<Connection> &connections) {
     const int32_t count = peaks.count[ends.second];
     ends_.set(peaks.of(ends.second), count);
-    if (peaks.count[ends.first] * static_cast<int64_t>(count) < kManyPairs) {
-        score_by_cells(rules_, CellReader(grid, field), peaks, limb, ends, ends_, connections);
+    const int64_t pairs = peaks.count[ends.first] * static_cast<int64_t>(count);
+    if (pairs < kSomePairs && field.plain()) {
+        score_by_maps(rules_, MapReader(grid, field), peaks, limb, ends, ends_, connections);
+        return;
+    }
+    cells_.load(field);
+    if (static_cast<double>(pairs) < kPairsPerValue * grid.height * cells_.pitch) {
+        score_by_cells(rules_, CellReader(grid, cells_), peaks, limb, ends, ends_, connections);
     } else {
-        rows_.prepare(grid, field);
+        rows_.upsample(grid, cells_);
         score_by_rows(rules_, RowReader(grid, rows_), peaks, limb, ends, ends_, connections);
     }
 }

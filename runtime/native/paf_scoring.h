@@ -20,20 +20,26 @@ struct ScoringRules {
     void prepare(const Grid &grid, const wb_paf_config &config);
 };
 
-// The ends of a limb as vectors read them, and those worth a closer look from one start.
+// The ends of a limb and their pairs with one start, as vectors read them.
 struct Ends {
     std::vector<float> x, y;
+    std::vector<float> dx, dy, squared;     // from the start
+    std::vector<float> step_x, step_y;      // between samples
+    std::vector<int32_t> samples, spare;    // how many, and how many may still fail (at least as many as really may)
+    std::vector<int32_t> pixel_x, pixel_y;  // of the sample looked at
+    // Those that may connect.
     int32_t listed = 0;
-    std::vector<int32_t> promising, spare;   // which ends, and how many more samples may fail
+    std::vector<int32_t> promising, listed_spare, spare_left;
     std::vector<float> listed_x, listed_y;
 
     void set(const Peak *peaks, int32_t count);
-    void list(int32_t end, int32_t may_fail) {
+    // Lists end `end`, whose pair is in place `i`, if it may connect.
+    void list(int32_t i, int32_t end) {
         promising[listed] = end;
-        spare[listed] = may_fail;
+        listed_spare[listed] = spare[i];
         listed_x[listed] = x[end];
         listed_y[listed] = y[end];
-        ++listed;
+        listed += spare[i] >= 0;
     }
 };
 
@@ -47,6 +53,7 @@ public:
 private:
     ScoringRules rules_;
     Ends ends_;
+    FieldCells cells_;
     FieldRows rows_;
 };
 

@@ -42,6 +42,12 @@ void Grid::prepare(int32_t map_height, int32_t map_width, int32_t pixels_per_cel
         phases[i].clear();
         for (const Tap &tap : taps) phases[i].push_back(tap.weight[i]);
     }
+    column_places.clear();
+    for (size_t x = 0; x < columns.size(); ++x)
+        column_places.push_back({columns[x].first, static_cast<int32_t>(x) % pixels_per_cell});
+    doubled.clear();
+    for (const Tap &tap : taps)
+        for (float weight : tap.weight) doubled.insert(doubled.end(), 2, weight);
     float most = 0;
     for (const Tap &tap : taps) {
         float sum = 0;

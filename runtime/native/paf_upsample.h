@@ -12,11 +12,18 @@ struct alignas(32) Tap {
     int32_t first;  // first padded cell read
 };
 
+// The same of a column, its weights by number.
+struct Place {
+    int32_t first, phase;
+};
+
 // Taps for every output row and column of maps of one size.
 struct Grid {
     int32_t stride = 0, height = 0, width = 0;  // output pixels
     std::vector<Tap> rows, columns;
+    std::vector<Place> column_places;
     std::vector<float> phases[4];  // the same weights, by tap
+    std::vector<float> doubled;    // by phase: w0 w0 w1 w1 w2 w2 w3 w3
     float gain = 0;                // a pixel is at most this times the largest absolute value around it
 
     void prepare(int32_t map_height, int32_t map_width, int32_t pixels_per_cell, double kernel_a);

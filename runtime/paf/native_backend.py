@@ -16,7 +16,7 @@ from wholebody.skeletons import Skeleton
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-ABI = 2
+ABI = 3
 OK, BAD_ARGUMENT, OUT_OF_MEMORY = 0, 1, 2
 PART_BITS = (("foot", 1), ("left_hand", 2), ("right_hand", 4), ("face", 8))
 FLOAT_BYTES = 4
@@ -26,7 +26,7 @@ TYPES = {"float32": 0, "float16": 1}
 class _Config(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int32) for name in (
         "abi", "keypoints", "limbs", "stride", "max_peaks", "min_keypoints", "maximize_positives",
-        "number_people_max", "cuda_border")] + [(name, ctypes.c_float) for name in (
+        "number_people_max", "cuda_border", "fast")] + [(name, ctypes.c_float) for name in (
             "kernel_a", "nms_threshold", "near_score", "paf_threshold", "paf_ratio", "min_score")]
 
 
@@ -139,7 +139,7 @@ def _create(library: ctypes.CDLL, skeleton: Skeleton, stride: int, options: PafO
         abi=ABI, keypoints=len(skeleton.keypoints), limbs=len(skeleton.paf_pairs), stride=stride,
         max_peaks=options.max_peaks, min_keypoints=options.min_keypoints,
         maximize_positives=options.maximize_positives, number_people_max=options.number_people_max,
-        cuda_border=options.border == "cuda", kernel_a=KERNELS[options.kernel], nms_threshold=options.nms_threshold,
+        cuda_border=options.border == "cuda", fast=options.mode == "fast", kernel_a=KERNELS[options.kernel], nms_threshold=options.nms_threshold,
         near_score=options.nms_threshold + 1e-6, paf_threshold=options.paf_threshold, paf_ratio=options.paf_ratio,
         min_score=options.min_score)
     pairs, channels = (np.array(table, np.int32) for table in (skeleton.paf_pairs, skeleton.paf_channels))
