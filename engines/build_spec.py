@@ -30,6 +30,7 @@ class BuildSpec(NamedTuple):
     target: str = ""                 # rtx:8.6,8.9 builds for those GPUs with TensorRT-RTX
     calibration: str = ""            # a calibration table, for INT8 of a graph without its own ranges
     keep_fp32: Tuple[str, ...] = ()  # nodes that stay in FP32
+    own_kernels: bool = False        # no cuBLAS and cuDNN: they take some hundred MB
 
     @property
     def capabilities(self) -> Tuple[str, ...]:
@@ -98,7 +99,8 @@ def flags(spec: BuildSpec) -> List[str]:
                        ("--calibration", spec.calibration)):
         words += ["%s %s" % (flag, shlex.quote(text))] if text else []
     for flag, wanted in (("--gpu-fallback", spec.gpu_fallback), ("--version-compatible", spec.version_compatible),
-                         ("--strip", spec.strip), ("--strongly-typed", spec.strongly_typed)):
+                         ("--strip", spec.strip), ("--strongly-typed", spec.strongly_typed),
+                         ("--own-kernels", spec.own_kernels)):
         words += [flag] if wanted else []
     return words + ["--keep-fp32 %s" % shlex.quote(node) for node in spec.keep_fp32]
 

@@ -7,7 +7,8 @@ from wholebody.engines.onnxfile import OnnxFile, parse_onnx, read_bytes
 from wholebody.protobuf import fields, nested, text
 
 _MODEL_GRAPH, _GRAPH_NODE, _GRAPH_INITIALIZER = 7, 1, 5
-_NODE_OUTPUT, _NODE_NAME, _NODE_OPERATOR, _NODE_DOMAIN, _NODE_ATTRIBUTE, _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH = 2, 3, 4, 7, 5, 5, 6
+_NODE_OUTPUT, _NODE_NAME, _NODE_OPERATOR, _NODE_DOMAIN, _NODE_ATTRIBUTE = 2, 3, 4, 7, 5
+_ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH = 5, 6
 _TENSOR_DIMS, _TENSOR_TYPE = 1, 2
 _TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool", 10: "float16", 11: "float64"}
 _WEIGHTS = ("float32", "float16", "float64", "uint8", "int8")
