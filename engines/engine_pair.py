@@ -149,7 +149,7 @@ def _numbers(version: str) -> Any:
 
 def _owner(engine: str, sha256: str) -> Optional[str]:
     """Another manifest in the folder that describes these bytes."""
-    for path in sorted(pathlib.Path(engine).parent.glob("*.json")):
+    for path in sorted(pathlib.Path(engine).parent.glob("*.engine.json")):
         try:
             if manifest_from_json(path.read_bytes(), str(path)).engine_sha256 == sha256:
                 return str(path)

@@ -61,6 +61,8 @@ def build_plan(trt: TensorRT, job: BuildJob, say: Say) -> BuiltPlan:
     notes += _give_ranges(network, table)
     cache_path = pathlib.Path(spec.timing_cache) if spec.timing_cache else default_cache(job.board, str(trt))
     cache = load_cache(config, cache_path) if not spec.target else None
+    if cache is not None:
+        say("timing_cache", str(cache_path))
     if trt.features.progress_monitor:
         config.progress_monitor = make_monitor(trt.module, say)
     plan = builder.build_serialized_network(network, config)
@@ -71,8 +73,8 @@ def build_plan(trt: TensorRT, job: BuildJob, say: Say) -> BuiltPlan:
         "tensorrt": trt.features.version, "product": trt.name, "strategy": precision.strategy,
         "explanation": precision.explanation, "builder_flags": list(precision.builder_flags),
         "outputs": _outputs(network), "layers": engine_layers(trt, logger, view) if not spec.target else None,
-        "notes": notes + book.summary(), "timing_cache_sha256": save_cache(config, cache_path) if cache else "",
-        "timing_cache": str(cache_path) if cache else "", "calibration_sha256": table.sha256 if table else "",
+        "notes": notes + book.summary(), "timing_cache_sha256": save_cache(config, cache_path) if cache is not None else "",
+        "timing_cache": str(cache_path) if cache is not None else "", "calibration_sha256": table.sha256 if table else "",
         "seconds": round(time.monotonic() - started, 3)}
     del parser  # lives until here: the network holds weights that belong to it
     return BuiltPlan(view, facts)
