@@ -68,7 +68,7 @@ def spec_from_dict(data: Any, where: str) -> BuildSpec:
     """The spec of a JSON object; anything unknown is refused."""
     if not isinstance(data, dict) or set(data) - set(BuildSpec._fields):
         raise BuildError("%s: expected the fields %s" % (where, ", ".join(BuildSpec._fields)))
-    known = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
+    known: Dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in data.items()}
     try:
         spec = BuildSpec(**known)
         check_spec(spec)

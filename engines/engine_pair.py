@@ -77,19 +77,18 @@ def onnx_beside(engine: str, manifest: Manifest) -> pathlib.Path:
     return pathlib.Path(engine).parent / manifest.onnx_file
 
 
-def check_pair(engine: str, manifest: Manifest) -> None:
-    """EngineMismatch unless the engine's bytes are those that the manifest was written for."""
-    digest, size = hashlib.sha256(), 0
+def read_plan(engine: str, manifest: Manifest) -> bytes:
+    """The engine's bytes; EngineMismatch unless they are those that the manifest was written for."""
     try:
-        with open(engine, "rb") as file:
-            for chunk in iter(lambda: file.read(_CHUNK), b""):
-                digest.update(chunk)
-                size += len(chunk)
+        data = pathlib.Path(engine).read_bytes()
     except OSError as error:
-        raise ModelError("cannot read %s: %s" % (engine, error.strerror or error))
-    if digest.hexdigest() == manifest.engine_sha256:
-        return
-    owner = _owner(engine, digest.hexdigest())
+        raise EngineMismatch("cannot read %s, which %s describes: %s. Copy it again, or rebuild: %s"
+                             % (engine, manifest_path(engine), error.strerror or error,
+                                rebuild_command(engine, manifest)))
+    digest = hashlib.sha256(data).hexdigest()
+    if digest == manifest.engine_sha256:
+        return data
+    owner, size = _owner(engine, digest), len(data)
     if owner is not None:
         reason = "it is the engine that %s describes: files were swapped" % owner
     elif size != manifest.engine_bytes:

@@ -52,7 +52,7 @@ def prepare_graph(data: bytes, plan: PrecisionPlan, keep_fp32: Sequence[str]) ->
     if plan.conversion == AS_IT_IS:
         return data
     try:
-        to_fp16: Any = importlib.import_module("wholebody.engines.fp16_graph").to_fp16  # type: ignore[attr-defined]
+        to_fp16: Any = importlib.import_module("wholebody.engines.fp16_graph").to_fp16
     except ImportError:
         raise BuildError("this version does not convert a graph to FP16 itself: build an FP32 engine with --fp32, "
                          "or give a graph that is FP16 already")

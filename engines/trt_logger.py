@@ -38,13 +38,13 @@ class LogBook:
         """Lines worth showing after a build."""
         if not self.int64_warnings:
             return list(self.warnings)
-        return ["%d constants or tensors of type INT64 became INT32, as this TensorRT has no INT64: harmless for "
+        return ["INT64 became INT32 in %d constants or tensors, as this TensorRT has no INT64: harmless for "
                 "shapes and indices" % self.int64_warnings] + self.warnings
 
 
 def make_logger(trt: Any, book: LogBook) -> Any:
     """A TensorRT logger that writes into `book`; -v shows all of it."""
-    class Logger(trt.ILogger):  # type: ignore[misc] - its base is only known now
+    class Logger(trt.ILogger):  # type: ignore[misc]  # its base is only known now
         """Severities are compared by identity: their order is not part of the API."""
 
         def __init__(self) -> None:

@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict
 
 def make_monitor(trt: Any, say: Callable[[str, Any], None]) -> Any:
     """A progress monitor that reports the outermost phase: its name, steps done and steps in all."""
-    class Monitor(trt.IProgressMonitor):  # type: ignore[misc] - its base is only known now
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]  # its base is only known now
         """Called by TensorRT from its own threads."""
 
         def __init__(self) -> None:

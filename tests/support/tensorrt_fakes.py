@@ -335,9 +335,9 @@ def _why_not(trt, network, config):
                 return "Error Code 3: API Usage Error (profile kMIN <= kOPT <= kMAX)"
     if network._strong and config._flags & {"FP16", "INT8"}:
         return "Error Code 3: API Usage Error (precision flags are not allowed in a strongly typed network)"
-    if "INT8" in config._flags and b"QuantizeLinear" not in network._onnx:
-        if any(tensor.dynamic_range is None for tensor in network._inputs):
-            return "Error Code 4: Internal Error (no calibrator and no dynamic range for the input)"
+    needs_ranges = "INT8" in config._flags and b"QuantizeLinear" not in network._onnx
+    if needs_ranges and any(tensor.dynamic_range is None for tensor in network._inputs):
+        return "Error Code 4: Internal Error (no calibrator and no dynamic range for the input)"
     if config.DLA_core >= 0 and not config._flags & {"FP16", "INT8"} and not network._strong:
         return "Error Code 9: Internal Error (DLA needs FP16 or INT8)"
     if config.profiling_verbosity is not None and not isinstance(config.profiling_verbosity, trt.ProfilingVerbosity):
@@ -363,6 +363,7 @@ def _plan(trt, network, config):
     head = json.dumps({
         "version": trt.__version__, "sm": setting("SM", "8.7"), "flags": sorted(config._flags), "tensors": tensors,
         "fp32_layers": [layer.name for layer in network._layers if getattr(layer, "precision", None) is not None],
-        "layers": [layer.name for layer in network._layers], "strong": network._strong, "dla": config.DLA_core}).encode()
+        "layers": [layer.name for layer in network._layers], "strong": network._strong,
+        "dla": config.DLA_core}).encode()
     body = len(head).to_bytes(4, "big") + head + network._onnx
     return MAGIC + hashlib.sha256(body).digest() + body
