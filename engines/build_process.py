@@ -1,6 +1,7 @@
 """Builds an engine and its manifest from an ONNX file, in a process of its own; interrupted, it leaves nothing."""
 import contextlib
 import json
+import logging
 import pathlib
 import queue
 import signal
@@ -27,6 +28,7 @@ from wholebody.errors import BuildError
 from wholebody.files import check_target, output_error
 from wholebody.jetson.identity import Board, read_board
 
+_log = logging.getLogger(__name__)
 TICK, EXPECTED = "tick", "expected"  # seconds so far; seconds it may take, or None
 _TICK_SECONDS = 0.5
 Listener = Callable[[str, Any], None]
@@ -50,8 +52,9 @@ class _Network(NamedTuple):
 
 
 def build_engine(onnx: str, engine: str, spec: BuildSpec, options: BuildOptions = BuildOptions(),
-                 listen: Listener = lambda kind, value: None, board: Optional[Board] = None) -> Manifest:
+                 listen: Optional[Listener] = None, board: Optional[Board] = None) -> Manifest:
     """Writes `engine` and its manifest, and returns the manifest; BuildError says what to do instead."""
+    listen = listen or _log_note
     check_spec(spec)
     for target in (engine, manifest_path(engine)):
         check_target(target, options.overwrite)
@@ -75,6 +78,11 @@ def build_engine(onnx: str, engine: str, spec: BuildSpec, options: BuildOptions 
     for note in facts["notes"]:
         listen(NOTE, note)
     return manifest
+
+
+def _log_note(kind: str, value: Any) -> None:
+    if kind == NOTE:
+        _log.info("%s", value)
 
 
 def _read_network(onnx: str) -> _Network:

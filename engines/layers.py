@@ -6,7 +6,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 from wholebody.engines.trt_logger import one_line
 from wholebody.engines.trt_module import TensorRT
 
-# What the inspector writes in "Format/Datatype": Row major linear FP32, Channel major FP16 format where channel % 8 == 0.
+# In what the inspector writes of a tensor: "Row major linear FP32", "Channel major FP16 format where channel % 8 == 0".
 _TYPES = (("INT8", r"\bINT8\b"), ("FP16", r"\b(FP16|HALF)\b"), ("FP8", r"\bFP8\b"), ("BF16", r"\bBF16\b"),
           ("INT32", r"\bINT32\b"), ("FP32", r"\b(FP32|FLOAT)\b"))
 _REFORMAT = re.compile(r"reformat", re.IGNORECASE)

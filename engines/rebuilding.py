@@ -1,9 +1,7 @@
 """Builds an engine again, for the board and TensorRT that are here, as it was built before."""
 import logging
-from typing import Any
 
 from wholebody.engines.build_process import BuildOptions, build_engine
-from wholebody.engines.build_worker import NOTE
 from wholebody.engines.engine_pair import read_manifest
 from wholebody.engines.manifest import Manifest
 from wholebody.engines.trt_opening import network_beside
@@ -23,9 +21,4 @@ def rebuild_engine(path: str) -> Manifest:
         raise EngineMismatch("%s cannot be rebuilt: the network it was built from does not lie beside it: %s"
                              % (path, error))
     _log.warning("rebuilding %s from %s: minutes on a small board", path, network)
-    return build_engine(str(network), path, manifest.spec, BuildOptions(overwrite=True), _say)
-
-
-def _say(kind: str, value: Any) -> None:
-    if kind == NOTE:
-        _log.info("%s", value)
+    return build_engine(str(network), path, manifest.spec, BuildOptions(overwrite=True))

@@ -13,6 +13,7 @@ class TrtBindingsEngine(TrtEngine):
     @staticmethod
     def tensors(engine: Any, trt: TensorRT) -> Tuple[Tuple[TensorInfo, ...], Tuple[TensorInfo, ...]]:
         """The inputs and outputs of a deserialised engine."""
+        del trt  # nothing of the module itself is needed
         inputs: List[TensorInfo] = []
         outputs: List[TensorInfo] = []
         for index in range(engine.num_bindings):

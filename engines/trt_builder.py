@@ -59,25 +59,33 @@ def build_plan(trt: TensorRT, job: BuildJob, say: Say) -> BuiltPlan:
     if precision.strategy == FLAGS and spec.keep_fp32 and precision.builder_flags:
         keep_layers_fp32(trt, network, spec.keep_fp32)
     notes += _give_ranges(network, table)
-    cache_path = pathlib.Path(spec.timing_cache) if spec.timing_cache else default_cache(job.board, str(trt))
-    cache = load_cache(config, cache_path) if not spec.target else None
-    if cache is not None:
-        say("timing_cache", str(cache_path))
     if trt.features.progress_monitor:
         config.progress_monitor = make_monitor(trt.module, say)
-    plan = builder.build_serialized_network(network, config)
+    plan, cache = _build(trt, builder, network, config, job, say)
     if plan is None:
         raise BuildError("%s: %s cannot build it: %s" % (job.model, trt, book.last_errors()))
-    view = memoryview(plan)
+    del parser  # lives until here: the network holds weights that belong to it
     facts = {
         "tensorrt": trt.features.version, "product": trt.name, "strategy": precision.strategy,
-        "explanation": precision.explanation, "builder_flags": list(precision.builder_flags),
-        "outputs": _outputs(network), "layers": engine_layers(trt, logger, view) if not spec.target else None,
-        "notes": notes + book.summary(), "timing_cache_sha256": save_cache(config, cache_path) if cache is not None else "",
-        "timing_cache": str(cache_path) if cache is not None else "", "calibration_sha256": table.sha256 if table else "",
+        "builder_flags": list(precision.builder_flags), "outputs": _outputs(network),
+        "layers": None if spec.target else engine_layers(trt, logger, memoryview(plan)),
+        "notes": notes + book.summary(), "calibration_sha256": table.sha256 if table else "",
         "seconds": round(time.monotonic() - started, 3)}
-    del parser  # lives until here: the network holds weights that belong to it
-    return BuiltPlan(view, facts)
+    return BuiltPlan(memoryview(plan), dict(facts, **cache))
+
+
+def _build(trt: TensorRT, builder: Any, network: Any, config: Any, job: BuildJob,
+           say: Say) -> Tuple[Any, Dict[str, str]]:
+    """The long part, with the timing cache around it; what is built for other GPUs is not timed here."""
+    if job.spec.target:
+        return builder.build_serialized_network(network, config), {"timing_cache": "", "timing_cache_sha256": ""}
+    path = pathlib.Path(job.spec.timing_cache) if job.spec.timing_cache else default_cache(job.board, str(trt))
+    cache = load_cache(config, path)
+    say("timing_cache", str(path))
+    plan = builder.build_serialized_network(network, config)
+    kept = {"timing_cache": str(path), "timing_cache_sha256": save_cache(config, path) if plan is not None else ""}
+    del cache  # the configuration refers to it
+    return plan, kept
 
 
 def _builder(trt: TensorRT, logger: Any, book: LogBook) -> Any:

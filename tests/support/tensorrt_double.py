@@ -1,9 +1,9 @@
 """Strict fakes of TensorRT's Python module, one for each version, made from the names of the real ones.
 
-`tensorrt_module("8.2.1")` has exactly the classes, attributes and enum members that tests/engines/tensorrt_api/8.2.1.json
-lists: any other name raises AttributeError, read or written, on the module, its classes and its objects. What a name
-does is faked in tensorrt_fakes.py and tensorrt_fake_runtime.py; a name that nobody needed yet raises NotFaked. A plan
-made here is no engine: it holds the ONNX file, and running it runs that on ONNX Runtime.
+`tensorrt_module("8.2.1")` has exactly the classes, attributes and enum members that 8.2.1.json in
+tests/engines/tensorrt_api lists: any other name raises AttributeError, read or written, on the module, its classes and
+its objects. What a name does is faked in tensorrt_fakes.py and tensorrt_fake_runtime.py; a name that nobody needed yet
+raises NotFaked. A plan made here is no engine: it holds the ONNX file, and running it runs that on ONNX Runtime.
 """
 import enum
 import inspect

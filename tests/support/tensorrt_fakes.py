@@ -1,8 +1,8 @@
 """What the builder's side of the fake TensorRT does (see tensorrt_double.py): parser, network, configuration, plan.
 
 Settings of the fake machine are environment variables, so that a building process has them too: WB_DOUBLE_SM (8.7),
-WB_DOUBLE_DLA (number of cores, 0), WB_DOUBLE_SLOW (operators without fast kernels: int8, fp16), WB_DOUBLE_BUILD (kill, crash or
-sleep: what becomes of a build).
+WB_DOUBLE_DLA (number of cores, 0), WB_DOUBLE_SLOW (precisions without fast kernels: int8, fp16), WB_DOUBLE_BUILD
+(kill, crash or sleep: what becomes of a build).
 """
 import hashlib
 import json
