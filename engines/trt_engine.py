@@ -36,7 +36,7 @@ class TrtEngine(Engine):
         """Takes over the device's memory and closes it."""
         self.path, self.manifest, self.card = parts.path, parts.manifest, parts.manifest.card
         self.inputs, self.outputs = self.tensors(parts.engine, parts.trt)
-        self._trt, self._book, self._keep_alive = parts.trt, parts.book, parts.keep_alive
+        self.trt, self._book, self._keep_alive = parts.trt, parts.book, parts.keep_alive
         self._engine: Any = parts.engine
         self._device = device
         self._buffers: Dict[str, Buffer] = {}
@@ -101,6 +101,11 @@ class TrtEngine(Engine):
                 self._shapes[info.name] = self._shape_of(info.name)
             self._fit_buffers()
         return {info.name: self._shapes[info.name] for info in self.outputs}
+
+    @property
+    def handle(self) -> Any:
+        """TensorRT's own engine object, to be inspected while this is open."""
+        return self._engine
 
     def close(self) -> None:
         """Free the context, the engine and the device memory; closing twice is allowed."""
