@@ -102,7 +102,7 @@ def read_plan(engine: str, manifest: Manifest) -> bytes:
 
 def check_here(engine: str, manifest: Manifest, here: Here) -> None:
     """EngineMismatch unless the engine was built for this board and this TensorRT."""
-    built = "%s %s on %s" % (manifest.product, manifest.tensorrt, _where(manifest))
+    built = "%s %s %s" % (manifest.product, manifest.tensorrt, _where(manifest))
     now = "%s %s on %s" % (here.product, here.tensorrt, here.board)
     board = here.board
     if manifest.product != here.product or not _version_fits(manifest, here.tensorrt):
@@ -131,7 +131,7 @@ def check_trusted(engine: str, manifest: Manifest, trust: str) -> None:
 
 
 def _where(manifest: Manifest) -> str:
-    return "for %s" % manifest.spec.target if manifest.spec.target else str(manifest.board)
+    return "for " + manifest.spec.target if manifest.spec.target else "on " + str(manifest.board)
 
 
 def _version_fits(manifest: Manifest, version: str) -> bool:

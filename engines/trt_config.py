@@ -128,7 +128,7 @@ def _set_capabilities(trt: TensorRT, config: Any, capabilities: Sequence[str]) -
     for place, capability in enumerate(capabilities):
         name = "SM" + capability.replace(".", "")
         if not hasattr(kinds, name):
-            known = sorted(n[2:] for n in dir(kinds) if n.startswith("SM"))
+            known = sorted((n[2:] for n in dir(kinds) if n.startswith("SM")), key=int)
             raise BuildError("%s does not build for compute capability %s; it builds for %s"
                              % (trt, capability, ", ".join("%s.%s" % (n[:-1], n[-1]) for n in known)))
         config.set_compute_capability(getattr(kinds, name), place)

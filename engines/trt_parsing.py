@@ -45,6 +45,6 @@ def _reason(trt: TensorRT, parser: Any, book: LogBook, data: bytes) -> str:
 
 def _node(trt: TensorRT, error: Any, data: bytes) -> Tuple[Optional[str], Optional[str]]:
     """Name and operator; before TensorRT 10 the error has the node's index alone."""
-    if trt.features.parser_names_nodes and error.node_operator():
+    if trt.features.parser_names_nodes and error.node_operator() and error.node_name():
         return error.node_name(), error.node_operator()
     return node_at(data, int(error.node()))

@@ -47,12 +47,12 @@ def new(trt, class_name, **private):
 def host_memory(attributes):
     """IHostMemory: bytes behind the buffer protocol, with the names of this version."""
     def look(self, name):
-        if name in ("nbytes",):
+        if name == "nbytes":
             return bytes.__len__(self)
         if name.startswith("__"):
             return bytes.__getattribute__(self, name)
         raise AttributeError("'IHostMemory' object has no attribute %r" % name)
-    return type("IHostMemory", (bytes,), {"__getattribute__": look})
+    return type("IHostMemory", (bytes,), dict({name: None for name in attributes}, __getattribute__=look))
 
 
 def setting(name, default=""):

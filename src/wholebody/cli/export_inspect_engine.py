@@ -64,7 +64,7 @@ def _lines(args: argparse.Namespace, manifest: "Manifest", layers: "Optional[Lis
     lines.append("by      %s (%s)" % (manifest.strategy, ", ".join(manifest.builder_flags) or "no flags"))
     lines.append("again   " + rebuild_command(args.model, manifest))
     if layers is None:
-        return lines + ["layers  unknown: told by %s" % told_by]
+        return lines + ["layers  unknown: they are not in " + told_by]
     lines.append("layers  %d: %s" % (len(layers), _counts(count_by(layers, "precision"))))
     lines.append("kinds   " + _counts(count_by(layers, "kind")))
     lines.append("told by " + told_by)
