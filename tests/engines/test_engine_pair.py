@@ -106,7 +106,7 @@ DAMAGE = [
     ("a cut manifest", change("net.engine.json", lambda d: d[:-40]), "does not end with its own hash"),
     ("a binary manifest", change("net.engine.json", lambda d: b"\xff" + d), "not UTF-8"),
     ("no manifest", lambda place: (place / "net.engine.json").unlink(), "not opened without its manifest: cannot read"),
-    ("no engine", lambda place: (place / "net.engine").unlink(), "cannot read net.engine, which .*describes.*" + COMMAND),
+    ("no engine", lambda place: (place / "net.engine").unlink(), "cannot read net.engine, which .*" + COMMAND),
     ("swapped engines", swapped_engines, "the engine that b.engine.json describes: files were swapped.*" + COMMAND),
     ("another's manifest", foreign_manifest, "does not fit net.engine.json"),
 ]

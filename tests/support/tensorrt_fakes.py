@@ -52,7 +52,7 @@ def host_memory(attributes):
         if name.startswith("__"):
             return bytes.__getattribute__(self, name)
         raise AttributeError("'IHostMemory' object has no attribute %r" % name)
-    return type("IHostMemory", (bytes,), dict({name: None for name in attributes}, __getattribute__=look))
+    return type("IHostMemory", (bytes,), dict(dict.fromkeys(attributes), __getattribute__=look))
 
 
 def setting(name, default=""):
