@@ -2,6 +2,7 @@
 import contextlib
 import json
 import logging
+import os
 import pathlib
 import queue
 import signal
@@ -12,6 +13,7 @@ import threading
 import time
 from typing import IO, Any, Callable, Dict, NamedTuple, Optional, Tuple
 
+import wholebody
 from wholebody import __version__
 from wholebody.card import METADATA_KEY, ModelCard
 from wholebody.engines.build_spec import BuildSpec, check_spec
@@ -107,7 +109,7 @@ def _run_worker(job: BuildJob, verbose: bool, plan: IO[bytes], listen: Listener)
     with tempfile.TemporaryFile() as log:
         worker = subprocess.Popen([sys.executable, "-m", "wholebody.engines.build_worker", str(plan.fileno())],
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=None if verbose else log,
-                                  pass_fds=(plan.fileno(),))
+                                  pass_fds=(plan.fileno(),), env=_worker_environment())
         try:
             assert worker.stdin is not None
             with contextlib.suppress(BrokenPipeError):  # it ended at once: its exit code says why
@@ -127,6 +129,13 @@ def _run_worker(job: BuildJob, verbose: bool, plan: IO[bytes], listen: Listener)
             log.seek(0)
             raise BuildError(_why(job, last, code, log.read().decode("utf-8", "replace")))
         return dict(last[1])
+
+
+def _worker_environment() -> Dict[str, str]:
+    """Ours, with this very wholebody in front, wherever it was imported from."""
+    ours = str(pathlib.Path(wholebody.__file__).resolve().parents[1])
+    theirs = os.environ.get("PYTHONPATH")
+    return dict(os.environ, PYTHONPATH=ours + os.pathsep + theirs if theirs else ours)
 
 
 def _follow(worker: "subprocess.Popen[bytes]", listen: Listener) -> Optional[Tuple[str, Any]]:

@@ -16,7 +16,7 @@ def use_tensorrt(monkeypatch, folder, version):
     """Makes `import tensorrt` the fake of a version, here and in child processes, with a cache folder of its own."""
     module = tensorrt_double.tensorrt_module(version)
     monkeypatch.setitem(sys.modules, "tensorrt", module)
-    paths = [str(HERE / "tensorrt_standin"), str(HERE)] + [p for p in sys.path if p.endswith("src")]
+    paths = [str(HERE / "tensorrt_standin"), str(HERE)]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths + [os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("WB_DOUBLE_VERSION", version)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
