@@ -1,5 +1,6 @@
 """CUDA through pycuda: the device's primary context, streams and memory. Nothing else imports pycuda."""
 import contextlib
+import sys
 from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Sequence
 
 from wholebody.engines.device import Buffer, DeviceMemory
@@ -17,7 +18,8 @@ class CudaMemory(DeviceMemory):
     """The first GPU, by its primary context, which TensorRT and other libraries share."""
 
     def __init__(self, ordinal: int = 0) -> None:
-        self._driver = require("pycuda.driver", "tensorrt")
+        # JetPack 4 has no pip package of wholebody, and so no extra.
+        self._driver = require("pycuda.driver", "tensorrt" if sys.version_info >= (3, 8) else None)
         try:
             self._driver.init()
             self._context: Any = self._driver.Device(ordinal).retain_primary_context()
