@@ -203,13 +203,13 @@ def _manifest(job: BuildJob, network: _Network, facts: Dict[str, Any]) -> Manife
 
 
 def _card_of_engine(card: Optional[ModelCard], shapes: Tuple[InputShape, ...]) -> Optional[ModelCard]:
-    """The network's card; an engine of one size says so in it."""
+    """The network's card; an engine of one size says so in it, one of many prefers the size it is tuned for."""
     if card is None or card.input.size is not None:
         return card
     for shape in shapes:
         if shape.name == card.input.name and len(shape.opt) == 4:
             first = 2 if card.input.layout == "NCHW" else 1
             low, high = shape.min[first:first + 2], shape.max[first:first + 2]
-            if low == high:
-                return card._replace(input=card.input._replace(size=(low[0], low[1])))
+            fixed = card.input._replace(size=(low[0], low[1]))
+            return card._replace(input=fixed if low == high else card.input._replace(height=shape.opt[first]))
     return card

@@ -31,8 +31,8 @@ class LogBook:
         _log.debug("TensorRT: warning: %s", one_line(message))
 
     def last_errors(self) -> str:
-        """The last errors as one line."""
-        return "; ".join(self.errors[-_LAST:]) or "TensorRT gave no reason"
+        """The last errors as one line; TensorRT calls some of its reasons warnings."""
+        return "; ".join(self.errors[-_LAST:] or self.warnings[-1:]) or "TensorRT gave no reason"
 
     def summary(self) -> List[str]:
         """Lines worth showing after a build."""

@@ -49,6 +49,7 @@ def test_an_engine_of_one_size_is_built_opened_and_run(place):
 def test_an_engine_of_many_sizes_runs_each_of_them_in_any_order(place):
     manifest = build_engine("net.onnx", "net.engine", RANGE)
     assert manifest.inputs[0].dims == (None, 3, None, None)
+    assert (manifest.card.input.size, manifest.card.input.height) == (None, 64)
     assert_equal_to_onnxruntime([(1, 3, 64, 96), (1, 3, 128, 128), (2, 3, 32, 32), (1, 3, 64, 96), (1, 3, 64, 96)])
 
 

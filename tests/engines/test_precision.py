@@ -1,4 +1,7 @@
 """Which strategy of precision is chosen, on every version, and how it is explained."""
+import sys
+import types
+
 import pytest
 from tensorrt_double import VERSIONS, tensorrt_module
 
@@ -71,3 +74,17 @@ def test_nodes_kept_in_fp32_are_constraints_or_the_converters_matter():
 
 def test_a_graph_that_stays_as_it_is_is_not_touched():
     assert prepare_graph(b"onnx", plan("8.2.1", BuildSpec("fp16"), FLOAT), ()) == b"onnx"
+
+
+def test_a_graph_is_converted_by_the_one_converter_with_the_nodes_to_keep(monkeypatch):
+    converter = types.ModuleType("wholebody.engines.fp16_graph")
+    converter.to_fp16 = lambda data, keep_fp32: data + b" in fp16 but " + ",".join(keep_fp32).encode()
+    monkeypatch.setitem(sys.modules, "wholebody.engines.fp16_graph", converter)
+    chosen = plan("11.4.0", BuildSpec("fp16", keep_fp32=("a", "b")), FLOAT)
+    assert prepare_graph(b"onnx", chosen, ("a", "b")) == b"onnx in fp16 but a,b"
+
+
+def test_without_the_converter_one_line_says_what_to_do(monkeypatch):
+    monkeypatch.setitem(sys.modules, "wholebody.engines.fp16_graph", None)
+    with pytest.raises(BuildError, match="does not convert a graph to FP16 itself: build an FP32 engine with --fp32"):
+        prepare_graph(b"onnx", plan("11.4.0", BuildSpec("fp16"), FLOAT), ())

@@ -16,7 +16,8 @@ from wholebody.protobuf import fields, nested, text
 
 MAGIC = b"FAKE TENSORRT PLAN\n"
 OPERATORS = {"Conv", "Split", "Relu", "Add", "Identity", "MaxPool", "Concat", "PRelu", "Sigmoid", "QuantizeLinear",
-             "DequantizeLinear", "Cast", "Constant", "Mul"}
+             "DequantizeLinear", "Cast", "Constant", "Mul", "Elu", "Sub", "Div", "BatchNormalization", "ConvTranspose",
+             "AveragePool", "GlobalAveragePool", "Resize", "Reshape", "Transpose", "Clip", "LeakyRelu", "Softmax"}
 
 
 class Value:
