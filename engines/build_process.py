@@ -17,7 +17,7 @@ import wholebody
 from wholebody import __version__
 from wholebody.card import METADATA_KEY, ModelCard
 from wholebody.engines.build_spec import BuildSpec, check_spec
-from wholebody.engines.build_worker import DONE, FAILED, NOTE, job_to_dict
+from wholebody.engines.build_worker import DONE, FAILED, LAYERS, NOTE, job_to_dict
 from wholebody.engines.engine import TensorInfo
 from wholebody.engines.engine_pair import manifest_path, write_pair
 from wholebody.engines.manifest import Manifest
@@ -115,7 +115,7 @@ def _run_worker(job: BuildJob, verbose: bool, plan: IO[bytes], listen: Listener)
             with contextlib.suppress(BrokenPipeError):  # it ended at once: its exit code says why
                 worker.stdin.write(json.dumps(job_to_dict(job, verbose)).encode("utf-8"))
                 worker.stdin.close()
-            last = _follow(worker, listen)
+            said = _follow(worker, listen)
             code = worker.wait()
         finally:
             if worker.poll() is None:
@@ -125,10 +125,10 @@ def _run_worker(job: BuildJob, verbose: bool, plan: IO[bytes], listen: Listener)
                 with contextlib.suppress(OSError):
                     if pipe is not None:
                         pipe.close()
-        if last is None or last[0] != DONE or code != 0:
+        if DONE not in said:
             log.seek(0)
-            raise BuildError(_why(job, last, code, log.read().decode("utf-8", "replace")))
-        return dict(last[1])
+            raise BuildError(_why(job, said.get(FAILED), code, log.read().decode("utf-8", "replace")))
+        return dict(said[DONE], layers=said.get(LAYERS))  # without layers where looking at them failed
 
 
 def _worker_environment() -> Dict[str, str]:
@@ -138,8 +138,8 @@ def _worker_environment() -> Dict[str, str]:
     return dict(os.environ, PYTHONPATH=ours + os.pathsep + theirs if theirs else ours)
 
 
-def _follow(worker: "subprocess.Popen[bytes]", listen: Listener) -> Optional[Tuple[str, Any]]:
-    """Passes events on until the worker closes its stdout; its last word."""
+def _follow(worker: "subprocess.Popen[bytes]", listen: Listener) -> Dict[str, Any]:
+    """Passes events on until the worker closes its stdout; its last words by their kind."""
     lines: "queue.Queue[Optional[bytes]]" = queue.Queue()
 
     def read() -> None:
@@ -149,7 +149,8 @@ def _follow(worker: "subprocess.Popen[bytes]", listen: Listener) -> Optional[Tup
         lines.put(None)
 
     threading.Thread(target=read, daemon=True).start()
-    started, last = time.monotonic(), None
+    started = time.monotonic()
+    said: Dict[str, Any] = {}
     while True:
         try:
             line = lines.get(timeout=_TICK_SECONDS)
@@ -157,18 +158,18 @@ def _follow(worker: "subprocess.Popen[bytes]", listen: Listener) -> Optional[Tup
             listen(TICK, time.monotonic() - started)
             continue
         if line is None:
-            return last
+            return said
         kind, value = json.loads(line.decode("utf-8"))
-        if kind in (DONE, FAILED):
-            last = (kind, value)
+        if kind in (DONE, FAILED, LAYERS):
+            said[kind] = value
         else:
             listen(kind, value)
 
 
-def _why(job: BuildJob, last: Optional[Tuple[str, Any]], code: int, log: str) -> str:
+def _why(job: BuildJob, reason: Optional[str], code: int, log: str) -> str:
     """Why there is no engine, in one line with what to do."""
-    if last is not None and last[0] == FAILED:
-        return str(last[1])
+    if reason is not None:
+        return reason
     if code == -signal.SIGKILL:
         return ("%s: the build was killed (signal 9), most likely because memory ran out: close programs, add swap, or "
                 "try --workspace %d, --own-kernels or a smaller size" % (job.model, max(64, job.workspace_mb // 2)))

@@ -13,6 +13,7 @@ import threading
 from typing import Any, Dict, TextIO
 
 from wholebody.engines.build_spec import spec_from_dict, spec_to_dict
+from wholebody.engines.layers import engine_layers
 from wholebody.engines.shapes import shape_from_dict, shape_to_dict
 from wholebody.engines.trt_builder import BuildJob, build_plan
 from wholebody.engines.trt_module import RTX, TENSORRT, load_tensorrt
@@ -20,7 +21,7 @@ from wholebody.errors import WholebodyError
 from wholebody.jetson.identity import Board
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
-NOTE, PROGRESS, DONE, FAILED = "note", "progress", "done", "failed"
+NOTE, DONE, FAILED, LAYERS = "note", "done", "failed", "layers"
 
 
 def job_to_dict(job: BuildJob, verbose: bool) -> Dict[str, Any]:
@@ -56,13 +57,17 @@ def main() -> int:
 
     try:
         job = job_from_dict(data)
-        built = build_plan(load_tensorrt(RTX if job.spec.target else TENSORRT), job, say)
+        trt = load_tensorrt(RTX if job.spec.target else TENSORRT)
+        built = build_plan(trt, job, say)
         with os.fdopen(plan_fd, "wb") as out:
             out.write(built.data)
     except (WholebodyError, OSError, MemoryError) as error:
         say(FAILED, str(error) or type(error).__name__)
         return 1
     say(DONE, built.facts)
+    if not job.spec.target:
+        # Last, when the builder is gone and the plan is safe: opening it takes memory, and may fail on a small board.
+        say(LAYERS, engine_layers(trt, built.data))
     return 0
 
 

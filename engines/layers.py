@@ -3,7 +3,7 @@ import json
 import re
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
-from wholebody.engines.trt_logger import one_line
+from wholebody.engines.trt_logger import LogBook, make_logger, one_line
 from wholebody.engines.trt_module import TensorRT
 
 # In what the inspector writes of a tensor: "Row major linear FP32", "Channel major FP16 format where channel % 8 == 0".
@@ -22,8 +22,9 @@ class Layer(NamedTuple):
     reformat: bool  # moves data only
 
 
-def engine_layers(trt: TensorRT, logger: Any, plan: Any) -> Optional[List[Dict[str, Any]]]:
+def engine_layers(trt: TensorRT, plan: Any) -> Optional[List[Dict[str, Any]]]:
     """The layers of a plan on the machine that built it; None where it cannot be opened here."""
+    logger = make_logger(trt.module, LogBook())
     runtime = trt.module.Runtime(logger)
     if trt.features.host_code_allowed:
         runtime.engine_host_code_allowed = True  # it was built a moment ago, from this very process

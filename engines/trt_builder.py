@@ -6,14 +6,13 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 from wholebody.engines.build_spec import BuildSpec
 from wholebody.engines.calibration_table import CalibrationTable, read_table
 from wholebody.engines.inspection import inspect_onnx
-from wholebody.engines.layers import engine_layers
 from wholebody.engines.onnxfile import graph_sha256, read_bytes
 from wholebody.engines.precision import FLAGS, graph_precision, plan_precision, prepare_graph
 from wholebody.engines.shapes import InputShape
 from wholebody.engines.timing_cache import default_cache, load_cache, save_cache
 from wholebody.engines.trt_config import check_supported, keep_layers_fp32, make_config, set_ranges, set_shapes
 from wholebody.engines.trt_logger import LogBook, make_logger
-from wholebody.engines.trt_module import TensorRT
+from wholebody.engines.trt_module import TensorRT, init_plugins
 from wholebody.engines.trt_parsing import parse_network
 from wholebody.engines.trt_progress import make_monitor
 from wholebody.engines.trt_types import dtype_name
@@ -50,6 +49,7 @@ def build_plan(trt: TensorRT, job: BuildJob, say: Say) -> BuiltPlan:
     files = [pathlib.Path(job.model).parent / name for name in found.model.external_files]
     table = read_table(spec.calibration, graph_sha256(data, files), job.model) if precision.needs_ranges else None
     logger = make_logger(trt.module, book)
+    init_plugins(trt, logger)
     builder = _builder(trt, logger, book)
     network, parser = parse_network(trt, builder, logger, book, prepare_graph(data, precision, spec.keep_fp32),
                                     job.model, precision.strongly_typed_flag)
@@ -68,7 +68,6 @@ def build_plan(trt: TensorRT, job: BuildJob, say: Say) -> BuiltPlan:
     facts = {
         "tensorrt": trt.features.version, "product": trt.name, "strategy": precision.strategy,
         "builder_flags": list(precision.builder_flags), "outputs": _outputs(network),
-        "layers": None if spec.target else engine_layers(trt, logger, memoryview(plan)),
         "notes": notes + book.summary(), "calibration_sha256": table.sha256 if table else "",
         "seconds": round(time.monotonic() - started, 3)}
     return BuiltPlan(memoryview(plan), dict(facts, **cache))

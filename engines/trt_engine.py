@@ -8,7 +8,7 @@ from wholebody.engines.device import Buffer, DeviceMemory
 from wholebody.engines.engine import Engine, TensorInfo
 from wholebody.engines.manifest import Manifest
 from wholebody.engines.trt_logger import LogBook, make_logger
-from wholebody.engines.trt_module import TensorRT
+from wholebody.engines.trt_module import TensorRT, init_plugins
 from wholebody.engines.trt_refit import refit
 from wholebody.errors import ModelError
 
@@ -158,6 +158,7 @@ def deserialize(path: str, plan: bytes, manifest: Manifest, trt: TensorRT, onnx:
     """Hands checked bytes to TensorRT; `onnx` has the weights of a stripped engine."""
     book = LogBook()
     logger = make_logger(trt.module, book)
+    init_plugins(trt, logger)
     runtime = trt.module.Runtime(logger)
     if manifest.spec.version_compatible and trt.features.host_code_allowed:
         runtime.engine_host_code_allowed = True  # its hash was checked against the manifest

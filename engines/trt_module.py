@@ -19,6 +19,13 @@ class TensorRT(NamedTuple):
         return "%s %s" % (self.name, self.features.version)
 
 
+def init_plugins(trt: TensorRT, logger: Any) -> None:
+    """Makes TensorRT's own plugins known, which its parser takes for some operators (InstanceNormalization in 8.x)."""
+    init = getattr(trt.module, "init_libnvinfer_plugins", None)
+    if init is not None:
+        init(logger, "")
+
+
 def load_tensorrt(kind: str = TENSORRT) -> TensorRT:
     """The module of this machine, or MissingPackage with the command that installs it."""
     if kind == RTX:

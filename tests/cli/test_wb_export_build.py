@@ -58,6 +58,7 @@ USAGE = [
     (["build", "net.onnx", "--fp16"], "-o"),
     (ONE_SIZE + ["--max-size", "9x9"], "give one of them"),
     (ONE_SIZE + ["--batch", "2", "--max-batch", "2"], "a range"),
+    (["build", "net.onnx", "--fp32", "-o", "net.plan"], "the name of an engine ends in .engine"),
     (ONE_SIZE + ["--workspace", "0"], "at least 1"), (ONE_SIZE + ["--size", "64"], "WIDTHxHEIGHT"),
     (ONE_SIZE + ["--worksapce", "9"], "did you mean --workspace"),
 ]

@@ -78,6 +78,19 @@ def test_a_building_process_that_dies_is_explained_and_leaves_nothing(place, mon
     assert left(place) == ["net.onnx"]
 
 
+def test_an_engine_that_was_built_is_kept_when_looking_at_its_layers_fails(place, monkeypatch):
+    monkeypatch.setenv("WB_DOUBLE_BUILD", "kill-later")
+    manifest = build_engine("net.onnx", "net.engine", SPEC)
+    assert manifest.layers is None
+    assert read_manifest("net.engine") == manifest
+
+
+def test_int8_on_a_tx2_is_refused_before_anything_starts(place, monkeypatch):
+    monkeypatch.setattr(build_process, "_run_worker", None)
+    with pytest.raises(BuildError, match="Jetson TX2 has no INT8 arithmetic .*build with --fp16"):
+        build_engine("net.onnx", "net.engine", SPEC._replace(precision="int8"), board=Board("Jetson TX2", "6.2"))
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL],
                          ids=["Ctrl-C", "SIGTERM", "SIGKILL"])
 def test_a_build_that_is_stopped_leaves_no_file_and_no_process(place, how):

@@ -2,6 +2,7 @@
 import hashlib
 import importlib.util
 
+import numpy as np
 import onnx_bytes
 import pytest
 from real_builders import TARGET, need_asset, need_rtx, quantise
@@ -76,6 +77,18 @@ def test_one_plan_serves_several_gpus_and_a_range_of_sizes(place):
     manifest = build_engine("net.onnx", "net.engine", spec)
     assert manifest.outputs[0].shape == (None, 3, None, None)
     assert manifest.spec.capabilities == ("8.6", "8.9", "12.0")
+
+
+def test_weights_in_a_file_beside_the_network_are_found(place, monkeypatch):
+    (place / "w.bin").write_bytes(np.full(192, 5, np.float32).tobytes())
+    where = onnx_bytes.text(1, "location") + onnx_bytes.text(2, "w.bin")
+    w = (b"".join(onnx_bytes.number(1, d) for d in (1, 3, 8, 8)) + onnx_bytes.number(2, 1) + onnx_bytes.text(8, "w")
+         + onnx_bytes.encode_bytes(13, where) + onnx_bytes.number(14, 1))
+    add = onnx_bytes.node("Add", ["x", "w"], ["y"])
+    (place / "far.onnx").write_bytes(onnx_bytes.model([add], [w], [("x", (1, 3, 8, 8))], [("y", (1, 3, 8, 8))]))
+    (place / "elsewhere").mkdir()
+    monkeypatch.chdir(place / "elsewhere")
+    assert build_engine("../far.onnx", "far.engine", BuildSpec("fp32", target=TARGET)).onnx_file == "far.onnx"
 
 
 def bad(name, nodes, shape=(1, 3, 8, 8)):

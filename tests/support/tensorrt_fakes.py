@@ -2,7 +2,7 @@
 
 Settings of the fake machine are environment variables, so that a building process has them too: WB_DOUBLE_SM (8.7),
 WB_DOUBLE_DLA (number of cores, 0), WB_DOUBLE_SLOW (precisions without fast kernels: int8, fp16), WB_DOUBLE_BUILD
-(kill, crash or sleep: what becomes of a build).
+(kill, crash or sleep: what becomes of a build; kill-later: of opening what was built).
 """
 import hashlib
 import json

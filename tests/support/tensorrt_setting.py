@@ -6,6 +6,7 @@ import sys
 import onnx_bytes
 import tensorrt_double
 
+import wholebody
 from wholebody.card import card_from_json
 from wholebody.engines.onnxfile import with_card
 
@@ -16,7 +17,8 @@ def use_tensorrt(monkeypatch, folder, version):
     """Makes `import tensorrt` the fake of a version, here and in child processes, with a cache folder of its own."""
     module = tensorrt_double.tensorrt_module(version)
     monkeypatch.setitem(sys.modules, "tensorrt", module)
-    paths = [str(HERE / "tensorrt_standin"), str(HERE)]
+    ours = str(pathlib.Path(wholebody.__file__).resolve().parents[1])
+    paths = [str(HERE / "tensorrt_standin"), str(HERE), ours]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(paths + [os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("WB_DOUBLE_VERSION", version)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))

@@ -78,6 +78,8 @@ def _build(args: argparse.Namespace) -> int:
     from wholebody.engines.engine_pair import manifest_path
     from wholebody.engines.manifest import manifest_to_json
     from wholebody.files import check_target
+    if not args.output.lower().endswith(".engine"):
+        args.parser.error("-o %s: the name of an engine ends in .engine" % args.output)
     spec = _spec(args)
     check_spec(spec)
     for target in (args.output, manifest_path(args.output)):
