@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 from wholebody.engines.build_spec import BuildSpec
 from wholebody.engines.calibration_table import CalibrationTable, read_table
 from wholebody.engines.inspection import inspect_onnx
-from wholebody.engines.onnxfile import graph_sha256, read_bytes
+from wholebody.engines.onnxfile import graph_sha256, parse_onnx, read_bytes
 from wholebody.engines.precision import FLAGS, graph_precision, plan_precision, prepare_graph
 from wholebody.engines.shapes import InputShape
 from wholebody.engines.timing_cache import default_cache, load_cache, save_cache
@@ -43,16 +43,16 @@ def build_plan(trt: TensorRT, job: BuildJob, say: Say) -> BuiltPlan:
     """Builds, or BuildError with TensorRT's own reason."""
     started, spec, book = time.monotonic(), job.spec, LogBook()
     check_supported(trt, spec)
-    found, data = inspect_onnx(job.model), read_bytes(job.model)
-    precision = plan_precision(trt.features, spec, graph_precision(found), str(trt))
+    precision = plan_precision(trt.features, spec, graph_precision(inspect_onnx(job.model)), str(trt))
     say("note", precision.explanation)
-    files = [pathlib.Path(job.model).parent / name for name in found.model.external_files]
-    table = read_table(spec.calibration, graph_sha256(data, files), job.model) if precision.needs_ranges else None
+    table = read_table(spec.calibration, _graph_sha256(job.model), job.model) if precision.needs_ranges else None
     logger = make_logger(trt.module, book)
     init_plugins(trt, logger)
     builder = _builder(trt, logger, book)
-    network, parser = parse_network(trt, builder, logger, book, prepare_graph(data, precision, spec.keep_fp32),
-                                    job.model, precision.strongly_typed_flag)
+    # The file's bytes live no longer than the parser reads them: memory is what small boards lack.
+    network, parser = parse_network(trt, builder, logger, book,
+                                    prepare_graph(read_bytes(job.model), precision, spec.keep_fp32), job.model,
+                                    precision.strongly_typed_flag)
     config = make_config(trt, builder, spec, precision, job.workspace_mb)
     set_shapes(builder, network, config, job.shapes)
     notes = _precision_notes(trt, builder, spec)
@@ -85,6 +85,12 @@ def _build(trt: TensorRT, builder: Any, network: Any, config: Any, job: BuildJob
     kept = {"timing_cache": str(path), "timing_cache_sha256": save_cache(config, path) if plan is not None else ""}
     del cache  # the configuration refers to it
     return plan, kept
+
+
+def _graph_sha256(model: str) -> str:
+    data = read_bytes(model)
+    beside = [pathlib.Path(model).parent / name for name in parse_onnx(data, model).external_files]
+    return graph_sha256(data, beside)
 
 
 def _builder(trt: TensorRT, logger: Any, book: LogBook) -> Any:

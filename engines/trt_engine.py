@@ -71,10 +71,12 @@ class TrtEngine(Engine):
         if self._context is None:
             raise ModelError("%s is closed; open it again" % self.path)
         self._check(feeds)
+        # Held until the stream is done: a copy that is made here must outlive its upload.
+        arrays = {name: np.ascontiguousarray(array) for name, array in feeds.items()}
         with self._device.active():
-            self.set_shapes({name: array.shape for name, array in feeds.items()})
-            for name, array in feeds.items():
-                self._device.upload(self._buffers[name], np.ascontiguousarray(array), self._stream)
+            self.set_shapes({name: array.shape for name, array in arrays.items()})
+            for name, array in arrays.items():
+                self._device.upload(self._buffers[name], array, self._stream)
             self._run({name: buffer.address for name, buffer in self._buffers.items()}, self._stream)
             for info in self.outputs:
                 self._device.download(self._hosts[info.name], self._buffers[info.name], self._stream)

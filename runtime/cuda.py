@@ -71,8 +71,11 @@ class CudaMemory(DeviceMemory):
         self._driver.memcpy_dtoh_async(array, buffer.address, self._streams[stream])
 
     def synchronize(self, stream: int) -> None:
-        """Wait for a stream."""
-        self._streams[stream].synchronize()
+        """Wait for a stream; what went wrong on the GPU since the last time shows here."""
+        try:
+            self._streams[stream].synchronize()
+        except self._driver.Error as error:
+            raise ModelError("the GPU failed: %s; close and open the engine again" % " ".join(str(error).split()))
 
     def close(self) -> None:
         """Free everything; closing twice is allowed."""

@@ -1,6 +1,8 @@
 """The fakes of TensorRT are as strict as they claim: what a version lacks cannot be read, written or imported."""
 import json
 
+import fake_device
+import onnx_bytes
 import pytest
 import tensorrt_double
 from tensorrt_double import API, VERSIONS, tensorrt_module
@@ -109,3 +111,64 @@ def test_a_plan_of_another_version_does_not_deserialise(version, tmp_path):
     made = builder(trt)
     runtime = trt.Runtime(made._logger)
     assert runtime.deserialize_cuda_engine(b"no plan") is None
+
+
+def parsed(trt, data, flags=None):
+    """A builder, its configuration and a network, as of the real ones."""
+    made = builder(trt)
+    kinds = trt.NetworkDefinitionCreationFlag
+    explicit = 1 << int(kinds.EXPLICIT_BATCH) if hasattr(kinds, "EXPLICIT_BATCH") else 0
+    network = made.create_network(explicit | (flags or 0))
+    assert trt.OnnxParser(network, made._logger).parse(data)
+    return made, made.create_builder_config(), network
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_dynamic_input_without_a_profile_is_not_built(version):
+    made, config, network = parsed(tensorrt_module(version), onnx_bytes.paf_net())
+    assert made.build_serialized_network(network, config) is None
+    network.get_input(0).shape = (1, 3, 16, 16)
+    assert made.build_serialized_network(network, config) is not None
+
+
+@pytest.mark.parametrize("version", ["10.3.0", "10.13.3.9"])
+def test_a_strongly_typed_network_takes_no_precision_flags(version):
+    trt = tensorrt_module(version)
+    made, config, network = parsed(trt, onnx_bytes.paf_net(size=(16, 16)),
+                                   1 << int(trt.NetworkDefinitionCreationFlag.STRONGLY_TYPED))
+    network.get_input(0).shape = (1, 3, 16, 16)
+    config.set_flag(trt.BuilderFlag.FP16)
+    assert made.build_serialized_network(network, config) is None
+
+
+def test_int8_without_ranges_is_not_built():
+    trt = tensorrt_module("8.5.2.2")
+    made, config, network = parsed(trt, onnx_bytes.paf_net())
+    network.get_input(0).shape = (1, 3, 16, 16)
+    config.set_flag(trt.BuilderFlag.INT8)
+    assert made.build_serialized_network(network, config) is None
+    network.get_input(0).set_dynamic_range(-1, 1)
+    assert made.build_serialized_network(network, config) is not None
+
+
+def opened(trt):
+    made, config, network = parsed(trt, onnx_bytes.paf_net())
+    network.get_input(0).shape = (1, 3, 16, 16)
+    plan = made.build_serialized_network(network, config)
+    return trt.Runtime(made._logger).deserialize_cuda_engine(plan)
+
+
+def test_a_context_without_a_device_is_not_made():
+    assert opened(tensorrt_module("8.6.0")).create_execution_context() is None
+
+
+def test_running_without_addresses_or_with_too_few_bindings_fails():
+    device = fake_device.FakeDevice()
+    with device.active():
+        stream = device.new_stream()
+        context = opened(tensorrt_module("8.6.0")).create_execution_context()
+        assert not context.execute_async_v3(stream)
+        assert not context.execute_async_v2([0], stream)
+        assert not context.set_input_shape("image", (1, 3, 16, 24))
+        assert context.set_input_shape("image", (1, 3, 16, 16))
+    device.close()

@@ -17,7 +17,7 @@ class Fake(types.ModuleType):
 
     def __init__(self, devices=1):
         super().__init__("pycuda.driver")
-        self.log, self.devices, self.stack, driver = [], devices, [], self
+        self.log, self.devices, self.stack, self.broken, driver = [], devices, [], False, self
 
         class Context:
             @staticmethod
@@ -46,6 +46,8 @@ class Fake(types.ModuleType):
             handle = 77
 
             def synchronize(self):
+                if driver.broken:
+                    raise driver.Error("cuStreamSynchronize failed: an illegal memory access was encountered")
                 driver.log.append("synchronize")
 
         self.Context, self.Device, self.Stream, self.Allocation = Context, Device, Stream, Allocation
@@ -107,6 +109,14 @@ def test_memory_that_is_used_up_is_one_line(driver):
     memory = CudaMemory()
     with memory.active(), pytest.raises(ModelError, match="no 2 MB of GPU memory left: out of memory; try a smaller"):
         memory.alloc(2000000)
+
+
+def test_what_fails_on_the_gpu_is_one_line(driver):
+    memory, driver.broken = CudaMemory(), True
+    with memory.active():
+        stream = memory.new_stream()
+        with pytest.raises(ModelError, match="the GPU failed: .*illegal memory access.*; close and open the engine"):
+            memory.synchronize(stream)
 
 
 def test_no_gpu_is_one_line(driver):
