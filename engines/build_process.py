@@ -69,7 +69,7 @@ def build_engine(onnx: str, engine: str, spec: BuildSpec, options: BuildOptions 
     workspace = choose_workspace(spec, available)
     if not options.ignore_memory:
         check_memory(memory_need(network.bytes, shapes, workspace, spec.own_kernels), available, shapes)
-    job = BuildJob(onnx, spec, shapes, board, workspace)
+    job = BuildJob(onnx, network.graph_sha256, spec, shapes, board, workspace)
     with _unnamed_file(engine) as plan:
         facts = _run_worker(job, options.verbose, plan, _with_estimate(listen, network, spec))
         plan.seek(0)

@@ -15,9 +15,10 @@ from typing import Any, Dict, TextIO
 from wholebody.engines.build_spec import spec_from_dict, spec_to_dict
 from wholebody.engines.layers import engine_layers
 from wholebody.engines.shapes import shape_from_dict, shape_to_dict
-from wholebody.engines.trt_builder import BuildJob, build_plan
+from wholebody.engines.trt_builder import BuildJob, BuiltPlan, build_plan
 from wholebody.engines.trt_module import RTX, TENSORRT, load_tensorrt
 from wholebody.errors import WholebodyError
+from wholebody.files import output_error
 from wholebody.jetson.identity import Board
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
@@ -26,13 +27,14 @@ NOTE, DONE, FAILED, LAYERS = "note", "done", "failed", "layers"
 
 def job_to_dict(job: BuildJob, verbose: bool) -> Dict[str, Any]:
     """For JSON."""
-    return {"model": job.model, "spec": spec_to_dict(job.spec), "shapes": [shape_to_dict(s) for s in job.shapes],
+    return {"model": job.model, "graph_sha256": job.graph_sha256, "spec": spec_to_dict(job.spec),
+            "shapes": [shape_to_dict(shape) for shape in job.shapes],
             "board": dict(job.board._asdict()), "workspace_mb": job.workspace_mb, "verbose": verbose}
 
 
 def job_from_dict(data: Any) -> BuildJob:
     """From JSON."""
-    return BuildJob(data["model"], spec_from_dict(data["spec"], "job"),
+    return BuildJob(data["model"], data["graph_sha256"], spec_from_dict(data["spec"], "job"),
                     tuple(shape_from_dict(shape) for shape in data["shapes"]), Board(**data["board"]),
                     data["workspace_mb"])
 
@@ -59,8 +61,7 @@ def main() -> int:
         job = job_from_dict(data)
         trt = load_tensorrt(RTX if job.spec.target else TENSORRT)
         built = build_plan(trt, job, say)
-        with os.fdopen(plan_fd, "wb") as out:
-            out.write(built.data)
+        _write_plan(plan_fd, built)
     except (WholebodyError, OSError, MemoryError) as error:
         say(FAILED, str(error) or type(error).__name__)
         return 1
@@ -69,6 +70,14 @@ def main() -> int:
         # Last, when the builder is gone and the plan is safe: opening it takes memory, and may fail on a small board.
         say(LAYERS, engine_layers(trt, built.data))
     return 0
+
+
+def _write_plan(descriptor: int, built: BuiltPlan) -> None:
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(built.data)
+    except OSError as error:
+        raise output_error("the engine", error)
 
 
 def _claim_stdout() -> TextIO:

@@ -26,6 +26,7 @@ class BuildJob(NamedTuple):
     """All that the building process needs to know."""
 
     model: str
+    graph_sha256: str  # of the model when the manifest was begun
     spec: BuildSpec
     shapes: Tuple[InputShape, ...]
     board: Board
@@ -45,13 +46,13 @@ def build_plan(trt: TensorRT, job: BuildJob, say: Say) -> BuiltPlan:
     check_supported(trt, spec)
     precision = plan_precision(trt.features, spec, graph_precision(inspect_onnx(job.model)), str(trt))
     say("note", precision.explanation)
-    table = read_table(spec.calibration, _graph_sha256(job.model), job.model) if precision.needs_ranges else None
+    table = read_table(spec.calibration, job.graph_sha256, job.model) if precision.needs_ranges else None
     logger = make_logger(trt.module, book)
     init_plugins(trt, logger)
     builder = _builder(trt, logger, book)
     # The file's bytes live no longer than the parser reads them: memory is what small boards lack.
     network, parser = parse_network(trt, builder, logger, book,
-                                    prepare_graph(read_bytes(job.model), precision, spec.keep_fp32), job.model,
+                                    prepare_graph(_read_model(job), precision, spec.keep_fp32), job.model,
                                     precision.strongly_typed_flag)
     config = make_config(trt, builder, spec, precision, job.workspace_mb)
     set_shapes(builder, network, config, job.shapes)
@@ -87,10 +88,13 @@ def _build(trt: TensorRT, builder: Any, network: Any, config: Any, job: BuildJob
     return plan, kept
 
 
-def _graph_sha256(model: str) -> str:
-    data = read_bytes(model)
-    beside = [pathlib.Path(model).parent / name for name in parse_onnx(data, model).external_files]
-    return graph_sha256(data, beside)
+def _read_model(job: BuildJob) -> bytes:
+    """The bytes to build from: those that the manifest will name."""
+    data = read_bytes(job.model)
+    beside = [pathlib.Path(job.model).parent / name for name in parse_onnx(data, job.model).external_files]
+    if graph_sha256(data, beside) != job.graph_sha256:
+        raise BuildError("%s changed while it was being built: build it again" % job.model)
+    return data
 
 
 def _builder(trt: TensorRT, logger: Any, book: LogBook) -> Any:

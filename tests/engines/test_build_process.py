@@ -259,6 +259,27 @@ def test_a_table_that_does_not_fit_is_refused(place, change, message):
         build_engine("net.onnx", "net.engine", SPEC._replace(precision="int8", calibration="table.json"))
 
 
+def test_a_network_that_changes_while_it_is_built_is_noticed(place, monkeypatch):
+    job = build_process.BuildJob
+
+    def change(*parts):
+        (place / "net.onnx").write_bytes(onnx_bytes.paf_net())
+        return job(*parts)
+    monkeypatch.setattr(build_process, "BuildJob", change)
+    with pytest.raises(BuildError, match="net.onnx changed while it was being built"):
+        build_engine("net.onnx", "net.engine", SPEC)
+    assert left(place) == ["net.onnx"]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_is_one_line_and_leaves_nothing(place, monkeypatch):
+    full = open("/dev/full", "r+b", buffering=0)  # noqa: SIM115 - closed by the build
+    monkeypatch.setattr(build_process, "_unnamed_file", lambda engine: full)
+    with pytest.raises(BuildError, match="cannot write the engine: No space left on device .disk full: free some"):
+        build_engine("net.onnx", "net.engine", SPEC)
+    assert left(place) == ["net.onnx"]
+
+
 def test_weights_beside_the_network_count(place):
     (place / "w.bin").write_bytes(np.array([5], np.float32).tobytes())
     where = onnx_bytes.text(1, "location") + onnx_bytes.text(2, "w.bin")

@@ -12,6 +12,7 @@ from wholebody.engines.build_process import build_engine
 from wholebody.engines.build_spec import BuildSpec
 from wholebody.engines.engine_pair import read_manifest, read_plan
 from wholebody.engines.inspection import inspect_onnx
+from wholebody.engines.onnxfile import graph_sha256
 from wholebody.engines.trt_features import ALWAYS
 from wholebody.engines.trt_module import RTX, load_tensorrt
 from wholebody.errors import BuildError, EngineMismatch
@@ -125,8 +126,10 @@ def test_a_dynamic_size_without_a_range_is_refused_by_us_and_by_the_real_builder
     from wholebody.jetson.identity import Board
     monkeypatch.setattr(trt_builder, "set_shapes", lambda *args: None)
     shapes = input_shapes(inspect_onnx("net.onnx").inputs, None, SMALL, "net.onnx")
+    digest = graph_sha256((place / "net.onnx").read_bytes())
+    job = trt_builder.BuildJob("net.onnx", digest, SMALL, shapes, Board(), 64)
     with pytest.raises(BuildError, match="net.onnx: TensorRT-RTX .* cannot build it: .*(profile|dynamic)"):
-        trt_builder.build_plan(load_tensorrt(RTX), trt_builder.BuildJob("net.onnx", SMALL, shapes, Board(), 64), print)
+        trt_builder.build_plan(load_tensorrt(RTX), job, print)
 
 
 def test_a_gpu_it_does_not_build_for_is_refused_with_those_it_does(place):

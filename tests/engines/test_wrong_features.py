@@ -1,4 +1,6 @@
 """If a feature were taken for granted where a version lacks it, the strict fakes would say so: none of these passes."""
+import pathlib
+
 import numpy as np
 import pytest
 from fake_device import FakeDevice
@@ -8,6 +10,7 @@ from wholebody.engines import trt_opening
 from wholebody.engines.build_process import build_engine
 from wholebody.engines.build_spec import BuildSpec
 from wholebody.engines.inspection import inspect_onnx
+from wholebody.engines.onnxfile import graph_sha256
 from wholebody.engines.shapes import input_shapes
 from wholebody.engines.trt_builder import BuildJob, build_plan
 from wholebody.engines.trt_module import load_tensorrt
@@ -41,7 +44,8 @@ def test_a_wrong_feature_fails_while_building(tmp_path, monkeypatch, version, fe
     spec = SPEC._replace(**changes(feature))
     if "precision" in changes(feature):  # the converter is another matter
         monkeypatch.setattr("wholebody.engines.trt_builder.prepare_graph", lambda data, plan, keep: data)
-    job = BuildJob(path, spec, input_shapes(inspect_onnx(path).inputs, None, spec, path), Board(), 64)
+    digest = graph_sha256(pathlib.Path(path).read_bytes())
+    job = BuildJob(path, digest, spec, input_shapes(inspect_onnx(path).inputs, None, spec, path), Board(), 64)
     with pytest.raises(Exception, match="has no attribute|explicit batch|^[A-Z_0-9]+$"):
         build_plan(trt, job, lambda kind, value: None)
 
