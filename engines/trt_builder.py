@@ -43,7 +43,7 @@ class BuiltPlan(NamedTuple):
 def build_plan(trt: TensorRT, job: BuildJob, say: Say) -> BuiltPlan:
     """Builds, or BuildError with TensorRT's own reason."""
     started, spec, book = time.monotonic(), job.spec, LogBook()
-    check_supported(trt, spec)
+    check_supported(trt, spec, job.shapes)
     precision = plan_precision(trt.features, spec, graph_precision(inspect_onnx(job.model)), str(trt))
     say("note", precision.explanation)
     table = read_table(spec.calibration, job.graph_sha256, job.model) if precision.needs_ranges else None

@@ -11,8 +11,8 @@ from wholebody.errors import BuildError
 _NO_OTHERS_IN_CORE = "DISABLE_EXTERNAL_TACTIC_SOURCES_FOR_CORE_0805"  # 8.5 and 8.6
 
 
-def check_supported(trt: TensorRT, spec: BuildSpec) -> None:
-    """BuildError for a flag that this TensorRT has no means for."""
+def check_supported(trt: TensorRT, spec: BuildSpec, shapes: Sequence[InputShape]) -> None:
+    """BuildError for a flag or an input that this TensorRT has no means for."""
     features = trt.features
     for flag, wanted, there in (
             ("--optimization-level", spec.optimization_level is not None, features.optimization_level),
@@ -23,6 +23,10 @@ def check_supported(trt: TensorRT, spec: BuildSpec) -> None:
             ("--target", bool(spec.target), features.compute_capabilities)):
         if wanted and not there:
             raise BuildError("%s does not know %s: leave it out" % (trt, flag))
+    for shape in shapes:
+        if shape.dtype == "uint8" and not features.uint8_inputs:
+            raise BuildError("%s takes no uint8 input, as %s is: export the network without --fold-input"
+                             % (trt, shape.name))
 
 
 def make_config(trt: TensorRT, builder: Any, spec: BuildSpec, plan: PrecisionPlan, workspace_mb: int) -> Any:

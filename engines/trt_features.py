@@ -13,6 +13,7 @@ class Features(NamedTuple):
     precision_flags: bool          # FP16 and INT8 as builder flags
     precision_constraints: bool    # OBEY_PRECISION_CONSTRAINTS: a layer's own precision is kept
     dynamic_range: bool            # ITensor.set_dynamic_range
+    uint8_inputs: bool
     memory_pools: bool             # else max_workspace_size
     named_tensors: bool            # else bindings
     optimization_level: bool
@@ -41,6 +42,7 @@ def detect(trt: Any) -> Features:
         precision_flags=precision_flags,
         precision_constraints=hasattr(flags, "OBEY_PRECISION_CONSTRAINTS") and hasattr(trt.ILayer, "precision"),
         dynamic_range=hasattr(trt.ITensor, "set_dynamic_range"),
+        uint8_inputs=hasattr(trt.DataType, "UINT8"),
         memory_pools=hasattr(config, "set_memory_pool_limit"),
         named_tensors=hasattr(engine, "num_io_tensors"),
         optimization_level=hasattr(config, "builder_optimization_level"),

@@ -44,6 +44,17 @@ def test_an_engine_finds_who_the_network_finds(place, tensorrt, capsys, version)
     assert FakeDevice.open_devices == 0
 
 
+def test_an_engine_of_many_sizes_runs_at_the_size_it_is_tuned_for_or_as_asked(place, tensorrt, capsys):
+    words = ["build", "net.onnx", "--fp32", "--min-size", "64x64", "--opt-size", "112x64", "--max-size", "256x128"]
+    assert wb_export(words + ["-o", "net.engine"]) == 0
+    run = ["--engine", "net.engine", "--source", "four.png", "--overwrite", "--json", "out"]
+    for more in ([], ["--net-resolution", "160x96"]):
+        assert wb_run(run + more) == 0
+    capsys.readouterr()
+    assert wb_run(run + ["--net-resolution", "512x96"]) == 1
+    assert "it takes float32 image 1x3x64x64 to 1x3x128x256" in capsys.readouterr().err
+
+
 def test_the_manifest_is_printed_as_json(tensorrt, capsys):
     assert wb_export(ONE_SIZE + ["--json", "-q"]) == 0
     said = capsys.readouterr()

@@ -259,6 +259,20 @@ def test_a_table_that_does_not_fit_is_refused(place, change, message):
         build_engine("net.onnx", "net.engine", SPEC._replace(precision="int8", calibration="table.json"))
 
 
+def test_a_network_that_takes_pixels_is_refused_where_uint8_is_unknown(place, monkeypatch):
+    use_tensorrt(monkeypatch, place, "8.2.1")
+    # TensorProto.DataType 2 is uint8: the element type in the input's value_info.
+    cast = onnx_bytes.node("Cast", ["x"], ["y"], onnx_bytes.text(1, "to") + onnx_bytes.number(3, 1)
+                           + onnx_bytes.number(20, 2))
+    data = onnx_bytes.model([cast], [], [("x", (1, 8, 8, 3))], [("y", (1, 8, 8, 3))])
+    floats = onnx_bytes.value_info("x", (1, 8, 8, 3))
+    (place / "pixels.onnx").write_bytes(data.replace(floats, floats.replace(b"\x08\x01\x12", b"\x08\x02\x12", 1)))
+    with pytest.raises(BuildError, match="TensorRT 8.2.1 takes no uint8 input, as x is: .* without --fold-input"):
+        build_engine("pixels.onnx", "pixels.engine", BuildSpec("fp32"))
+    use_tensorrt(monkeypatch, place, "8.5.2.2")
+    assert build_engine("pixels.onnx", "pixels.engine", BuildSpec("fp32")).inputs[0].dtype == "uint8"
+
+
 def test_a_network_that_changes_while_it_is_built_is_noticed(place, monkeypatch):
     job = build_process.BuildJob
 

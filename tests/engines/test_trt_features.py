@@ -12,6 +12,7 @@ TABLE = [
     ("precision_flags", (True, True, True, True, True, False)),
     ("precision_constraints", (True, True, True, True, True, False)),
     ("dynamic_range", (True, True, True, True, True, False)),
+    ("uint8_inputs", (False, True, True, True, True, True)),
     ("memory_pools", (False, True, True, True, True, True)),
     ("named_tensors", (False, True, True, True, True, True)),
     ("optimization_level", (False, False, True, True, True, True)),
