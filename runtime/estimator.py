@@ -32,6 +32,7 @@ class EstimatorOptions(NamedTuple):
     number_people_max: int = -1       # -1 keeps everybody
     maximize_positives: bool = False  # lower thresholds: more people and more mistakes
     decoder: str = "auto"             # native, numpy, or the first of them that is there
+    decoding: str = "exact"           # as OpenPose does, or "fast": half the time, points as near or nearer the joint
     threads: int = 0                  # for a network on the CPU; 0 takes every core
     trust: str = ""                   # a file of sha256: no other TensorRT engine is opened
     rebuild: bool = False             # a TensorRT engine that does not fit here, from the ONNX file beside it
@@ -126,7 +127,8 @@ def decoding_options(card: ModelCard, skeleton: Skeleton,
     except ValueError as error:
         raise CardError("%s: %s" % (card.name, error))
     return PafOptions.for_skeleton(skeleton, number_people_max=options.number_people_max,
-                                   maximize_positives=options.maximize_positives, **dict(card.decoding))
+                                   maximize_positives=options.maximize_positives, mode=options.decoding,
+                                   **dict(card.decoding))
 
 
 def open_estimator(model: str, **options: Any) -> Estimator:

@@ -7,7 +7,8 @@
 
 // The loader picks the widest clone that the machine has; aarch64 has NEON everywhere. No clone has fused
 // multiply-add (-ffp-contract=off), so that all give the same bytes.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(WB_CLONES)  // said by the build
+#elif defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__)
 #define WB_CLONES __attribute__((target_clones("avx2", "default")))
 #else
 #define WB_CLONES

@@ -70,5 +70,6 @@ def natural_log(values: "npt.NDArray[np.float32]") -> "npt.NDArray[np.float32]":
 def _exp_of_little(x: "npt.NDArray[np.float32]") -> "npt.NDArray[np.float32]":
     """The exponential of 0 to 0.5, to 3e-4."""
     third, half = np.float32(1 / 3), HALF
-    exp: "npt.NDArray[np.float32]" = ((x * np.float32(0.25) + np.float32(1)) * x * third + np.float32(1)) * x * half
-    return (exp + np.float32(1)) * x + np.float32(1)
+    most = ((x * np.float32(0.25) + np.float32(1)) * x * third + np.float32(1)) * x * half
+    exp: "npt.NDArray[np.float32]" = (most + np.float32(1)) * x + np.float32(1)
+    return exp

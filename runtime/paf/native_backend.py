@@ -139,7 +139,8 @@ def _create(library: ctypes.CDLL, skeleton: Skeleton, stride: int, options: PafO
         abi=ABI, keypoints=len(skeleton.keypoints), limbs=len(skeleton.paf_pairs), stride=stride,
         max_peaks=options.max_peaks, min_keypoints=options.min_keypoints,
         maximize_positives=options.maximize_positives, number_people_max=options.number_people_max,
-        cuda_border=options.border == "cuda", fast=options.mode == "fast", kernel_a=KERNELS[options.kernel], nms_threshold=options.nms_threshold,
+        cuda_border=options.border == "cuda", fast=options.mode == "fast", kernel_a=KERNELS[options.kernel],
+        nms_threshold=options.nms_threshold,
         near_score=options.nms_threshold + 1e-6, paf_threshold=options.paf_threshold, paf_ratio=options.paf_ratio,
         min_score=options.min_score)
     pairs, channels = (np.array(table, np.int32) for table in (skeleton.paf_pairs, skeleton.paf_channels))

@@ -2,6 +2,7 @@
 //
 //   paf_exercise fuzz SECONDS SEED   every kind of map that a broken network or a broken caller could hand over
 //   paf_exercise print CASES SEED    people of drawn crowds, one line a person, to compare machines
+//   paf_exercise memory CASES SEED   the same crowds; what a decoder holds, and that a second frame allocates nothing
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -9,9 +10,35 @@
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <new>
 #include <vector>
 
 #include "paf.h"
+
+namespace {
+
+long allocations = 0;
+size_t held = 0;  // bytes
+
+}  // namespace
+
+__attribute__((noinline)) void *operator new(size_t size) {
+    size_t *block = static_cast<size_t *>(std::malloc(size + 16));
+    if (block == nullptr) throw std::bad_alloc();
+    *block = size;
+    ++allocations;
+    held += size;
+    return block + 2;
+}
+
+__attribute__((noinline)) void operator delete(void *memory) noexcept {
+    if (memory == nullptr) return;
+    size_t *block = static_cast<size_t *>(memory) - 2;
+    held -= *block;
+    std::free(block);
+}
+
+__attribute__((noinline)) void operator delete(void *memory, size_t) noexcept { operator delete(memory); }
 
 namespace {
 
@@ -188,7 +215,7 @@ void fuzz_once(Random &random) {
 }
 
 // Gaussian heads and straight limbs, so that people are found.
-void print_case(Random &random, int number) {
+void show_case(Random &random, int number, bool memory) {
     Setting s = random_setting(random);
     s.config.keypoints = 4 + random.below(15);
     s.config.limbs = s.config.keypoints - 1;
@@ -234,7 +261,20 @@ void print_case(Random &random, int number) {
     }
     heat.first = h.data();
     pafs.first = f.data();
+    const size_t before = held;
     Decoder decoder(s);
+    if (memory) {
+        int32_t found = 0;
+        long most = 0;
+        for (int frame = 0; frame < 3; ++frame) {
+            const long start = allocations;
+            check(wb_paf_decode(decoder.handle, heat.first, &heat.layout, pafs.first, &pafs.layout, &found) == WB_OK,
+                  "decode");
+            if (frame > 0 && allocations - start > most) most = allocations - start;
+        }
+        std::printf("case %d: %d people, %ld allocations, %zu bytes\n", number, found, most, held - before);
+        return;
+    }
     const People found = decoder.decode(heat, pafs);
     std::printf("case %d: %d people\n", number, found.number);
     for (int32_t person = 0; person < found.number; ++person) {
@@ -250,13 +290,13 @@ void print_case(Random &random, int number) {
 
 int main(int count, char **arguments) {
     if (count != 4) {
-        std::fprintf(stderr, "usage: paf_exercise fuzz SECONDS SEED | print CASES SEED\n");
+        std::fprintf(stderr, "usage: paf_exercise fuzz SECONDS SEED | print|memory CASES SEED\n");
         return 2;
     }
     const int amount = std::atoi(arguments[2]);
     Random random = {0x9e3779b97f4a7c15ull + static_cast<uint64_t>(std::atoll(arguments[3])) * 2 + 1};
-    if (std::strcmp(arguments[1], "print") == 0) {
-        for (int i = 0; i < amount; ++i) print_case(random, i);
+    if (std::strcmp(arguments[1], "fuzz") != 0) {
+        for (int i = 0; i < amount; ++i) show_case(random, i, std::strcmp(arguments[1], "memory") == 0);
         return 0;
     }
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(amount);

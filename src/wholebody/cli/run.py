@@ -41,6 +41,8 @@ def _parser() -> Parser:
                         help="keep the N best people; -1 keeps all")
     people.add_argument("--maximize-positives", action="store_true",
                         help="lower the thresholds: more people, more mistakes")
+    people.add_argument("--decoding", choices=("exact", "fast"), default="exact",
+                        help="exact is OpenPose's answer; fast takes half the time and places points by log-parabola")
     people.add_argument("--decoder", choices=("auto", "native", "numpy"), default="auto",
                         help="what assembles people from the network's maps")
     _add_outputs(parser.add_argument_group("output"))
@@ -76,7 +78,7 @@ def _run(args: argparse.Namespace) -> int:
     from wholebody.runtime.sources import open_source
     with open_source(args.source) as source:
         with open_estimator(args.engine, net_resolution=args.net_resolution, threads=args.threads,
-                            number_people_max=args.number_people_max, decoder=args.decoder,
+                            number_people_max=args.number_people_max, decoder=args.decoder, decoding=args.decoding,
                             maximize_positives=args.maximize_positives, trust=args.trust,
                             rebuild=args.rebuild) as estimate:
             sinks = _sinks(args, source, estimate.skeleton.has_background)

@@ -58,7 +58,8 @@ def test_every_stride_is_decoded_alike(stride, skeleton_of, crowd):
 
 
 @pytest.mark.parametrize("options", [
-    {"mode": "fast"}, {"mode": "fast", "nms_threshold": 0.0, "max_peaks": 40}, {"maximize_positives": True}, {"number_people_max": 2}, {"max_peaks": 3}, {"max_peaks": 300}, {"paf_ratio": 0.0},
+    {"mode": "fast"}, {"mode": "fast", "nms_threshold": 0.0, "max_peaks": 40},
+    {"maximize_positives": True}, {"number_people_max": 2}, {"max_peaks": 3}, {"max_peaks": 300}, {"paf_ratio": 0.0},
     {"paf_threshold": 0.0}, {"nms_threshold": 0.0}, {"min_keypoints": 1, "min_score": -1.0}, {"min_score": 5.0},
 ], ids=str)
 def test_every_option_means_the_same(options, skeleton_of, crowd):
