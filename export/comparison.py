@@ -7,6 +7,7 @@ import numpy as np
 
 from wholebody.engines.onnxfile import read_bytes
 from wholebody.engines.onnxruntime_engine import open_session
+from wholebody.errors import ModelError
 from wholebody.export.model_file import Model, Size
 from wholebody.export.onnx_graph import Array
 from wholebody.packages import require
@@ -40,11 +41,14 @@ def compare(reference: Any, runner: Any, picture: Array, model: Model, tolerance
     from polygraphy.logger import G_LOGGER
     feeds, size = {model.source.name: picture}, model.size_of(picture)
     with G_LOGGER.verbosity(G_LOGGER.CRITICAL):
-        expected = Comparator.run([reference], data_loader=[feeds])
+        try:
+            expected = Comparator.run([reference], data_loader=[feeds])
+        except Exception as error:  # whatever torch or ONNX Runtime raises
+            raise ModelError(f"{reference.name} does not run on {size[1]}x{size[0]} pictures: {_one_line(error)}")
         try:
             got = Comparator.run([runner], data_loader=[feeds])
-        except Exception as error:  # whatever ONNX Runtime raises: a file that does not run is not the same
-            reason = " ".join(str(error).split())[:300]
+        except Exception as error:  # a file that does not run is not the same
+            reason = _one_line(error)
             return [_no_number(info.name, size, len(picture), reason) for info in model.file.outputs]
         maps = dict(expected[0][1][0].items())
         ranges = {name: float(array.max() - array.min()) for name, array in maps.items()}
@@ -65,6 +69,10 @@ def _row(name: str, result: Any, spread: float, size: Size, batch: int, shapes: 
         return _no_number(name, size, batch, "not all numbers are finite")
     relative = error / spread if spread else float("inf") if error else 0.0
     return Row(name, size, batch, error, relative, bool(result))
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
 
 
 def _no_number(name: str, size: Size, batch: int, reason: str) -> Row:

@@ -7,11 +7,11 @@ from typing import Any
 def module_of(node: Any, modules: Collection[str]) -> str | None:
     """The module's qualified name, from the names torch's exporter gives to weights and nodes; None where unknown."""
     for name in node.input:
-        owner = name.rpartition(".")[0]
+        owner = str(name).rpartition(".")[0]
         for module in (owner, owner.partition(".")[2]):  # a network within another has that one's attribute in front
             if module and module in modules:
                 return module
-    scope = node.name.strip("/").rpartition("/")[0]
+    scope = str(node.name).strip("/").rpartition("/")[0]
     # A module that is called twice has _1 behind its name the second time.
     return _by_scope(scope, modules) or _by_scope(re.sub(r"_\d+$", "", scope), modules)
 

@@ -102,15 +102,16 @@ class Graph:
     def _part(self, nodes: Sequence[Any], feeds: Mapping[str, Array], wanted: Sequence[str]) -> bytes:
         """A model of these nodes alone."""
         onnx = require("onnx", "export")
-        inputs = [onnx.helper.make_tensor_value_info(
-            name, onnx.helper.np_dtype_to_tensor_dtype(array.dtype), list(array.shape)) for name, array in feeds.items()]
+        helper = onnx.helper
+        inputs = [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(array.dtype), list(array.shape))
+                  for name, array in feeds.items()]
         taken = {name for node in nodes for name in node.input}
         part = onnx.ModelProto(ir_version=self.model.ir_version, opset_import=self.model.opset_import,
                                functions=self.model.functions)
         part.graph.name = "part"
         part.graph.node.extend(nodes)
         part.graph.input.extend(inputs)
-        part.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in wanted)
+        part.graph.output.extend(helper.make_empty_tensor_value_info(name) for name in wanted)
         for name in taken & self.weights.keys():
             tensor = part.graph.initializer.add()
             tensor.CopyFrom(self.weights[name])

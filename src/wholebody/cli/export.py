@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, List, Optional
 
 from wholebody.cli.export_inspect import add_inspect
 from wholebody.cli.export_onnx import add_onnx
+from wholebody.cli.export_verify import add_verify
 from wholebody.cli.frame import OK, Parser, run_command
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     _add_card(commands)
     add_inspect(commands)
     add_onnx(commands)
+    add_verify(commands)
     return run_command(parser, _run, argv)
 
 
