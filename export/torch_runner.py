@@ -30,4 +30,5 @@ class TorchRunner(BaseRunner):  # type: ignore[misc]  # polygraphy has no types
         with torch.inference_mode():
             maps = self._network(torch.from_numpy(feed_dict[self._source.name]))
         self.inference_time = time.perf_counter() - started
-        return OrderedDict((name, tensor.numpy()) for name, tensor in zip(self._outputs, maps))
+        # From pixels in NHWC torch keeps that order in memory; polygraphy wants it contiguous.
+        return OrderedDict((name, tensor.contiguous().numpy()) for name, tensor in zip(self._outputs, maps))
