@@ -27,7 +27,7 @@ class OnnxRuntimeEngine(Engine):
         self.card: Optional[ModelCard] = (
             card_of(model, path) if read_card and METADATA_KEY in model.metadata else None)
         # A path, not bytes, when weights lie beside the file: they are found relative to it.
-        self._session, self.inputs, self.outputs = _open(path if model.external_files else data, path, threads)
+        self._session, self.inputs, self.outputs = open_session(path if model.external_files else data, path, threads)
         self._output_names = [info.name for info in self.outputs]
 
     def infer(self, feeds: "Dict[str, npt.NDArray[np.float32]]") -> "Dict[str, npt.NDArray[np.float32]]":
@@ -46,7 +46,9 @@ class OnnxRuntimeEngine(Engine):
         self._session = None
 
 
-def _open(model: Any, path: str, threads: int) -> Tuple[Any, Tuple[TensorInfo, ...], Tuple[TensorInfo, ...]]:
+def open_session(model: Any, where: str,
+                 threads: int = 0) -> Tuple[Any, Tuple[TensorInfo, ...], Tuple[TensorInfo, ...]]:
+    """A session on the CPU with its inputs and outputs, from a path or bytes; `where` names it in errors."""
     ort = require("onnxruntime")
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL_ONLY
@@ -56,7 +58,7 @@ def _open(model: Any, path: str, threads: int) -> Tuple[Any, Tuple[TensorInfo, .
         session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
         return session, _infos(session.get_inputs()), _infos(session.get_outputs())
     except Exception as error:
-        raise ModelError("ONNX Runtime %s cannot open %s: %s" % (ort.__version__, path, _one_line(error)))
+        raise ModelError("ONNX Runtime %s cannot open %s: %s" % (ort.__version__, where, _one_line(error)))
 
 
 def _infos(values: Any) -> Tuple[TensorInfo, ...]:

@@ -1,6 +1,5 @@
 """Every architecture from a file in its official layout: loaded, run, and the same numbers as a second telling."""
 import hashlib
-import pathlib
 from typing import NamedTuple
 
 import pytest
@@ -12,9 +11,11 @@ from torch_references import run_lightweight, run_trt_pose
 
 from wholebody.engines.onnxfile import card_of, parse_onnx, read_bytes
 from wholebody.engines.opening import open_engine
+from wholebody.export.checkpoint_verification import verify_checkpoint
 from wholebody.export.loading import LoadedNetwork, load_network
 from wholebody.export.networks.architectures import ARCHITECTURES
 from wholebody.export.onnx_export import export_onnx
+from wholebody.export.verification import VerifyOptions
 
 
 class Case(NamedTuple):
@@ -69,9 +70,16 @@ def test_the_network_gives_the_official_output(case):
         assert torch.equal(output, got[:, slice(*ranges[name])])
 
 
-def test_the_onnx_file_gives_the_same_on_onnx_runtime_at_any_size(case, tmp_path):
-    path = str(tmp_path / "model.onnx")
-    card = export_onnx(case.loaded, path, source=case.path)
+@pytest.fixture(scope="module")
+def exported(case, tmp_path_factory):
+    """The case as an ONNX file, and its card."""
+    path = tmp_path_factory.mktemp("exported") / "model.onnx"
+    yield str(path), export_onnx(case.loaded, str(path), source=case.path)
+    path.unlink()
+
+
+def test_the_onnx_file_gives_the_same_on_onnx_runtime_at_any_size(case, exported):
+    path, card = exported
     outside = parse_onnx(read_bytes(path), path)
     assert (outside.opset, outside.ir_version <= 8) == (13, True)
     assert card_of(outside, path) == card
@@ -82,7 +90,14 @@ def test_the_onnx_file_gives_the_same_on_onnx_runtime_at_any_size(case, tmp_path
             outputs = engine.infer({"image": image.numpy()})
             for name, maps in zip(case.loaded.architecture.outputs, expected):
                 assert relative_error(torch.from_numpy(outputs[name]), maps) <= 1e-4
-    pathlib.Path(path).unlink()
+
+
+def test_wb_export_verify_finds_the_two_equal(case, exported):
+    result = verify_checkpoint(case.path, exported[0], options=VerifyOptions(inputs=1))
+    assert result.passed
+    assert (result.network, result.divergence, result.notes) == (case.name, None, ())
+    assert [row.output for row in result.rows] == [*case.loaded.architecture.outputs] * 3
+    assert max(row.relative for row in result.rows) <= 1e-5
 
 
 def test_opencvs_own_caffe_importer_gives_the_same_from_the_same_file(case, tmp_path):

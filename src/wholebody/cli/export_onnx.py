@@ -24,8 +24,8 @@ def add_onnx(commands: "argparse._SubParsersAction[Parser]") -> None:
                          help="of lightweight-OpenPose: keep the first N refinement stages; 1 is what its authors run")
     network.add_argument("--list", action="store_true", help="list the known networks")
     shape = onnx.add_argument_group("input")
-    shape.add_argument("--size", metavar="WxH", type=_size, help="take pictures of this size only, such as 656x368; "
-                                                                 "else any size")
+    shape.add_argument("--size", metavar="WxH", type=parse_size,
+                       help="take pictures of this size only, such as 656x368; else any size")
     shape.add_argument("--batch", metavar="N", type=_batch, help="take this many pictures at once; else any number")
     shape.add_argument("--fold-input", action="store_true",
                        help="take pixels as they are, uint8 NHWC, and normalise them in the graph "
@@ -79,8 +79,8 @@ def _list_networks() -> int:
     return OK
 
 
-def _size(text: str) -> Optional[Tuple[int, int]]:
-    """WxH as (height, width)."""
+def parse_size(text: str) -> Optional[Tuple[int, int]]:
+    """WxH as (height, width), for argparse."""
     found = re.match(r"([1-9]\d{0,4})[xX]([1-9]\d{0,4})$", text)
     if not found:
         raise argparse.ArgumentTypeError("expected WIDTHxHEIGHT such as 656x368, got %r" % text)
