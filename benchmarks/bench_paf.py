@@ -1,10 +1,12 @@
 """How long PAF decoding takes on one core, beside what upsample-first decoders spend before they look at a pair.
 
-    python benchmarks/bench_paf.py [--shared DIR] [--people 1,5,20,50,100] [--json FILE]
+    python benchmarks/bench_paf.py [--shared DIR] [--people 1,5,20,50,100] [--json FILE] [--docs FILE]
 
 One process, one thread, the contestants in turn, medians of thread CPU time in milliseconds. Columns: `floor` reads
-every map once; `native` is the decoder of wb-run; `numpy` its twin; `upsample` only resizes all maps to the network's
-input (cv2, cubic) and dilates the heat maps 3 x 3, as decoders that upsample first do, with no pair scored yet.
+every map once; `exact` is the native decoder of wb-run, of which `peaks` is the part before pairs are scored; `fast`
+its log-parabola mode; `numpy` the twin of `exact`; `upsample` only resizes all maps to the network's input (cv2, cubic)
+and dilates the heat maps 3 x 3, as decoders that upsample first do, with no pair scored yet. --docs writes the table
+between the marks of a Markdown file.
 """
 import argparse
 import importlib.util
@@ -19,13 +21,15 @@ from typing import Any
 import cv2
 import numpy as np
 
-from wholebody.runtime.paf import PafDecoder
+from wholebody.runtime.paf import PafDecoder, PafOptions
 from wholebody.skeletons import get_skeleton
 
 SHARED = pathlib.Path(__file__).resolve().parents[1].parent / "shared"
 SETS = {"COCO": "COCO_18", "BODY_25": "BODY_25", "BODY_135": "BODY_135"}
 SIZES = ((656, 368), (1312, 736))
-ROUNDS = {"floor": 25, "native": 25, "numpy": 3, "upsample": 5}
+ROUNDS = {"floor": 25, "exact": 25, "peaks": 25, "fast": 25, "numpy": 3, "upsample": 5}
+TIMES = tuple(ROUNDS)
+MARKS = ("<!-- bench_paf: begin -->\n", "<!-- bench_paf: end -->\n")
 
 
 def load_scenes(shared: pathlib.Path) -> Any:
@@ -69,13 +73,34 @@ def measure(scenes: Any, name: str, size: tuple[int, int], people: int) -> dict[
     seed = 9000 + people
     maps = scenes.render(name, scenes.scene(people, *size, seed), *size, seed)
     skeleton = get_skeleton(SETS[name])
-    native, twin = (PafDecoder(skeleton, backend=backend) for backend in ("native", "numpy"))
+    exact = PafDecoder(skeleton, backend="native")
+    fast = PafDecoder(skeleton, backend="native", options=PafOptions.for_skeleton(skeleton, mode="fast"))
+    twin = PafDecoder(skeleton, backend="numpy")
     row = medians({"floor": lambda: (maps.heatmaps.sum(), maps.pafs.sum()),
-                   "native": lambda: native(maps.heatmaps, maps.pafs),
+                   "exact": lambda: exact(maps.heatmaps, maps.pafs),
+                   "peaks": lambda: exact.candidates(maps.heatmaps),
+                   "fast": lambda: fast(maps.heatmaps, maps.pafs),
                    "numpy": lambda: twin(maps.heatmaps, maps.pafs),
                    "upsample": lambda: upsample_first(maps.heatmaps, maps.pafs, size)})
     return {"set": name, "width": size[0], "height": size[1], "people": people,
-            "found": len(native(maps.heatmaps, maps.pafs)), **row, "ratio": round(row["upsample"] / row["native"], 1)}
+            "found": len(exact(maps.heatmaps, maps.pafs)), **row, "ratio": round(row["upsample"] / row["exact"], 1)}
+
+
+def as_markdown(rows: list[dict[str, Any]]) -> str:
+    """The table of the documentation."""
+    lines = ["| set | map of | people | floor | exact | of it peaks | fast | NumPy twin | upsampling alone | ratio |",
+             "|---|---|---|---|---|---|---|---|---|---|"]
+    for row in rows:
+        times = " | ".join(f"{row[name]:.3f}" if row[name] < 10 else f"{row[name]:.0f}" for name in TIMES)
+        lines.append(f"| {row['set']} | {row['width']}x{row['height']} | {row['people']} | {times} | {row['ratio']} |")
+    return "\n".join(lines) + "\n"
+
+
+def write_docs(path: pathlib.Path, table: str) -> None:
+    """Replace what stands between the marks."""
+    text = path.read_text(encoding="utf-8")
+    before, rest = text.split(MARKS[0])
+    path.write_text(before + MARKS[0] + table + MARKS[1] + rest.split(MARKS[1])[1], encoding="utf-8")
 
 
 def main() -> int:
@@ -83,20 +108,24 @@ def main() -> int:
     parser.add_argument("--shared", type=pathlib.Path, default=SHARED, help="folder that holds golden/scenes.py")
     parser.add_argument("--people", default="1,5,20,50,100", help="sizes of crowd")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write the rows there")
+    parser.add_argument("--docs", type=pathlib.Path, metavar="FILE", help="write the table into this Markdown file")
     args = parser.parse_args()
     scenes = load_scenes(args.shared)
     cv2.setNumThreads(1)
     rows = []
-    print("set       size      people  floor ms  native ms  numpy ms  upsample ms  upsample / native")
+    print("set       size      people " + "".join(f"{name:>10s}" for name in TIMES) + "  upsample/exact")
     for name in SETS:
         for size in SIZES[:1] if name == "BODY_135" else SIZES:
             for people in (int(count) for count in args.people.split(",")):
                 row = measure(scenes, name, size, people)
                 rows.append(row)
-                print(f"{name:9s} {size[0]:4d}x{size[1]:<4d} {people:6d} {row['floor']:9.3f} {row['native']:10.3f} "
-                      f"{row['numpy']:9.1f} {row['upsample']:12.1f} {row['ratio']:18.1f}", flush=True)
+                print(f"{name:9s} {size[0]:4d}x{size[1]:<4d} {people:6d} "
+                      + "".join(f"{row[column]:10.3f}" for column in TIMES)
+                      + f"{row['ratio']:16.1f}", flush=True)
     if args.json:
         args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    if args.docs:
+        write_docs(args.docs, as_markdown(rows))
     return 0
 
 

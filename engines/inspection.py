@@ -1,13 +1,14 @@
 """What an ONNX file holds, counted from its bytes without the onnx package: operators, parameters, types."""
 import collections
-from typing import Counter, Dict, List, NamedTuple, Tuple
+from typing import Counter, Dict, List, NamedTuple, Optional, Tuple
 
 from wholebody.engines.engine import TensorInfo
 from wholebody.engines.onnxfile import OnnxFile, parse_onnx, read_bytes
 from wholebody.protobuf import fields, nested, text
 
 _MODEL_GRAPH, _GRAPH_NODE, _GRAPH_INITIALIZER = 7, 1, 5
-_NODE_OPERATOR, _NODE_DOMAIN, _NODE_ATTRIBUTE, _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH = 4, 7, 5, 5, 6
+_NODE_OUTPUT, _NODE_NAME, _NODE_OPERATOR, _NODE_DOMAIN, _NODE_ATTRIBUTE = 2, 3, 4, 7, 5
+_ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH = 5, 6
 _TENSOR_DIMS, _TENSOR_TYPE = 1, 2
 _TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool", 10: "float16", 11: "float64"}
 _WEIGHTS = ("float32", "float16", "float64", "uint8", "int8")
@@ -47,6 +48,16 @@ def inspect_onnx(path: str) -> Inspection:
                 sizes[dtype] = sizes.get(dtype, 0) + count
             int64_constants += int(dtype == "int64")
     return Inspection(model, len(data), _sorted(operators), sum(sizes.values()), _sorted(sizes), int64_constants)
+
+
+def node_at(data: bytes, index: int) -> Tuple[Optional[str], Optional[str]]:
+    """Name (or first output) and operator of the node at this place of the graph; None where there is none."""
+    nodes = [node for graph in nested(memoryview(data), _MODEL_GRAPH) for node in nested(graph, _GRAPH_NODE)]
+    if not 0 <= index < len(nodes):
+        return None, None
+    node = nodes[index]
+    outputs = [bytes(output).decode("utf-8", "replace") for output in nested(node, _NODE_OUTPUT)]
+    return text(node, _NODE_NAME) or (outputs[0] if outputs else "?"), text(node, _NODE_OPERATOR)
 
 
 def _tensors(graph: memoryview, operators: "Counter[str]") -> List[Tuple[str, int]]:

@@ -1,27 +1,59 @@
 """Which class opens a model file: decided here and nowhere else."""
 import difflib
+import logging
 import pathlib
-from typing import Callable, Dict
+from typing import Callable, Dict, NamedTuple, Optional
 
+from wholebody.engines.device import DeviceMemory
 from wholebody.engines.engine import Engine
+from wholebody.engines.engine_pair import manifest_path
 from wholebody.engines.onnxruntime_engine import OnnxRuntimeEngine
-from wholebody.errors import ModelError
+from wholebody.engines.rebuilding import rebuild_engine
+from wholebody.engines.trt_opening import open_trt_engine
+from wholebody.errors import EngineMismatch, ModelError
 
-BACKENDS: Dict[str, Callable[..., Engine]] = {".onnx": OnnxRuntimeEngine}
+_log = logging.getLogger(__name__)
 
 
-def open_engine(path: str, threads: int = 0) -> Engine:
+class OpenOptions(NamedTuple):
+    """How to open; each backend takes what concerns it."""
+
+    threads: int = 0                                      # of ONNX Runtime; 0 takes every core
+    device: Optional[Callable[[], DeviceMemory]] = None   # memory of the GPU that a TensorRT engine runs on
+    trust: str = ""                                       # a file of sha256: no other TensorRT engine is opened
+    rebuild: bool = False                                 # an engine that does not fit, if its network lies beside it
+
+
+def _open_onnx(path: str, options: OpenOptions) -> Engine:
+    return OnnxRuntimeEngine(path, threads=options.threads)
+
+
+def _open_trt(path: str, options: OpenOptions) -> Engine:
+    try:
+        return open_trt_engine(path, options.device, options.trust)
+    except EngineMismatch as error:
+        if not options.rebuild:
+            raise
+        _log.warning("%s", error)
+    rebuild_engine(path)
+    return open_trt_engine(path, options.device)  # built here, a moment ago
+
+
+BACKENDS: Dict[str, Callable[[str, OpenOptions], Engine]] = {".onnx": _open_onnx, ".engine": _open_trt}
+
+
+def open_engine(path: str, options: OpenOptions = OpenOptions()) -> Engine:
     """The engine for a model file, chosen by its ending."""
     file = pathlib.Path(path)
     try:
-        if not file.exists():
+        if not file.exists() and not manifest_path(file).exists():
             raise ModelError("no model at %s%s" % (path, _did_you_mean(file)))
     except OSError as error:
         raise ModelError("cannot open model %s: %s" % (path, error.strerror or error))
     if file.is_dir() or file.suffix.lower() not in BACKENDS:
         raise ModelError("%s: this version opens %s files; got %s"
-                         % (path, ", ".join(BACKENDS), "a folder" if file.is_dir() else file.suffix or "no ending"))
-    return BACKENDS[file.suffix.lower()](str(path), threads=threads)
+                         % (path, " and ".join(BACKENDS), "a folder" if file.is_dir() else file.suffix or "no ending"))
+    return BACKENDS[file.suffix.lower()](str(path), options)
 
 
 def _did_you_mean(file: pathlib.Path) -> str:

@@ -8,9 +8,10 @@ from wholebody.card import ModelCard
 from wholebody.engines.engine import Engine
 from wholebody.engines.fit import check_fit
 from wholebody.engines.onnxfile import NO_CARD
-from wholebody.engines.opening import open_engine
+from wholebody.engines.opening import OpenOptions, open_engine
 from wholebody.errors import CardError
 from wholebody.poses import Frame, Poses, Result
+from wholebody.runtime.cuda import CudaMemory
 from wholebody.runtime.geometry import Geometry, Resolution
 from wholebody.runtime.heads import PafHead, PafMaps
 from wholebody.runtime.paf import PafDecoder, PafOptions
@@ -31,7 +32,10 @@ class EstimatorOptions(NamedTuple):
     number_people_max: int = -1       # -1 keeps everybody
     maximize_positives: bool = False  # lower thresholds: more people and more mistakes
     decoder: str = "auto"             # native, numpy, or the first of them that is there
-    threads: int = 0                  # for the network; 0 takes every core
+    decoding: str = "exact"           # as OpenPose does, or "fast": half the time, points as near or nearer the joint
+    threads: int = 0                  # for a network on the CPU; 0 takes every core
+    trust: str = ""                   # a file of sha256: no other TensorRT engine is opened
+    rebuild: bool = False             # a TensorRT engine that does not fit here, from the ONNX file beside it
 
 
 class Estimator:
@@ -123,7 +127,8 @@ def decoding_options(card: ModelCard, skeleton: Skeleton,
     except ValueError as error:
         raise CardError("%s: %s" % (card.name, error))
     return PafOptions.for_skeleton(skeleton, number_people_max=options.number_people_max,
-                                   maximize_positives=options.maximize_positives, **dict(card.decoding))
+                                   maximize_positives=options.maximize_positives, mode=options.decoding,
+                                   **dict(card.decoding))
 
 
 def open_estimator(model: str, **options: Any) -> Estimator:
@@ -132,7 +137,7 @@ def open_estimator(model: str, **options: Any) -> Estimator:
         if name not in EstimatorOptions._fields:
             raise TypeError("unknown option %r; known: %s" % (name, ", ".join(EstimatorOptions._fields)))
     chosen = EstimatorOptions(**options)
-    engine = open_engine(model, threads=chosen.threads)
+    engine = open_engine(model, OpenOptions(chosen.threads, CudaMemory, chosen.trust, chosen.rebuild))
     try:
         return Estimator(engine, chosen)
     except BaseException:

@@ -11,7 +11,7 @@ from wholebody.runtime.native.library import HERE
 
 COMPILERS = ("g++", "c++", "clang++")
 # No -march=native, -ffast-math or contraction: every machine computes what the NumPy twin does.
-FLAGS = ("-std=c++14", "-O3", "-fPIC", "-shared", "-ffp-contract=off", "-fvisibility=hidden",
+FLAGS = ("-std=c++14", "-O3", "-fPIC", "-shared", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden",
          "-Wall", "-Wextra", "-pedantic-errors")
 OUTPUT = "_wholebody.so"
 

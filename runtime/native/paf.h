@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define WB_PAF_ABI 1
+#define WB_PAF_ABI 3
 
 /* Bits of wb_paf_create's `parts`. */
 #define WB_PART_FOOT 1
@@ -42,6 +42,7 @@ typedef struct wb_paf_config {
     int32_t maximize_positives; /* 0 or 1 */
     int32_t number_people_max;  /* -1 = all */
     int32_t cuda_border;        /* 0 = ring with ties (CPU build), 1 = strict everywhere (CUDA build) */
+    int32_t fast;               /* 1 = peaks by log-parabola among the cells, without kernel_a and cuda_border */
     float kernel_a;             /* bicubic coefficient: -0.75 OpenCV, -0.5 Catmull-Rom */
     float nms_threshold;        /* >= 0 */
     float near_score;           /* of a pair too close to sample: nms_threshold + 1e-6 */
@@ -50,7 +51,10 @@ typedef struct wb_paf_config {
     float min_score;
 } wb_paf_config;
 
-/* Where the values of float32 maps (channels, height, width) lie; strides in bytes, multiples of 4, any sign. */
+#define WB_FLOAT32 0
+#define WB_FLOAT16 1
+
+/* Where the values of maps (channels, height, width) lie; strides in bytes, any sign, multiples of the type's size. */
 typedef struct wb_layout {
     int64_t stride_channel;
     int64_t stride_row;
@@ -58,7 +62,7 @@ typedef struct wb_layout {
     int32_t channels;
     int32_t height;
     int32_t width;
-    int32_t reserved; /* 0 */
+    int32_t type; /* WB_FLOAT32 or WB_FLOAT16 */
 } wb_layout;
 
 /* pairs: L x 2 keypoint indices; channels: L x 2 PAF channels (x, y); parts: K bit sets of WB_PART_*.
@@ -69,8 +73,8 @@ WB_API int32_t wb_paf_destroy(wb_paf *handle);
 
 /* Finds the people of one frame and sets *people to their number N; wb_paf_result gives them.
  * heatmaps: at least K channels; pafs: 2L channels of the same height and width. */
-WB_API int32_t wb_paf_decode(wb_paf *handle, const float *heatmaps, const wb_layout *heatmap_layout,
-                             const float *pafs, const wb_layout *paf_layout, int32_t *people);
+WB_API int32_t wb_paf_decode(wb_paf *handle, const void *heatmaps, const wb_layout *heatmap_layout,
+                             const void *pafs, const wb_layout *paf_layout, int32_t *people);
 
 /* The people of the last wb_paf_decode of this handle, pixels of the network input:
  * keypoints (N, K, 2), scores (N, K), person_scores (N), boxes (N, 4) x0 y0 x1 y1. Missing points are zeros. */
@@ -78,7 +82,7 @@ WB_API int32_t wb_paf_result(const wb_paf *handle, float *keypoints, float *scor
                              float *boxes);
 
 /* Peaks before assembly: counts (K), peaks (K, max_peaks, 3) x y score, of which counts[k] rows are written. */
-WB_API int32_t wb_paf_candidates(wb_paf *handle, const float *heatmaps, const wb_layout *layout,
+WB_API int32_t wb_paf_candidates(wb_paf *handle, const void *heatmaps, const wb_layout *layout,
                                  int32_t *counts, float *peaks);
 
 #ifdef __cplusplus

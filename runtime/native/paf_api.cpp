@@ -4,6 +4,7 @@
 #include <new>
 
 #include "paf_assembly.h"
+#include "paf_fast_peaks.h"
 #include "paf_filters.h"
 #include "paf_peaks.h"
 #include "paf_scoring.h"
@@ -18,7 +19,7 @@ struct wb_paf {
     Assembler assembler;
     PeopleFilter filter;
     // Scratch of one frame, kept so that the next allocates nothing.
-    Plane plane, field_x, field_y;
+    Plane plane;
     Peaks peaks;
     std::vector<Connection> connections;
     People people;
@@ -51,34 +52,39 @@ bool in_range(const int32_t *pairs, int32_t count, int32_t limit) {
 }
 
 bool fits(const wb_layout &layout, int32_t channels, int32_t stride) {
-    const int64_t aligned = layout.stride_channel | layout.stride_row | layout.stride_column;
-    return layout.channels >= channels && layout.height >= 0 && layout.width >= 0 && aligned % 4 == 0 &&
+    const int64_t strides = layout.stride_channel | layout.stride_row | layout.stride_column;
+    const bool aligned = layout.type == WB_FLOAT32 ? strides % 4 == 0 : layout.type == WB_FLOAT16 && strides % 2 == 0;
+    return layout.channels >= channels && layout.height >= 0 && layout.width >= 0 && aligned &&
            static_cast<int64_t>(layout.height) * stride <= kPixelsMax &&
            static_cast<int64_t>(layout.width) * stride <= kPixelsMax &&
            static_cast<int64_t>(layout.height) * stride * layout.width * stride <= kPixelsMax;
 }
 
-void find_peaks(wb_paf &p, const float *heatmaps, const wb_layout &layout) {
+const char *map_of(const void *maps, const wb_layout &layout, int32_t channel) {
+    return static_cast<const char *>(maps) + channel * layout.stride_channel;
+}
+
+void find_peaks(wb_paf &p, const void *heatmaps, const wb_layout &layout) {
     const wb_paf_config &config = p.model.config;
     p.peaks.reset(config.keypoints, config.max_peaks);
     if (layout.height == 0 || layout.width == 0) return;
     p.grid.prepare(layout.height, layout.width, config.stride, static_cast<double>(config.kernel_a));
-    p.finder.prepare(p.grid, config.nms_threshold);
+    p.finder.prepare(p.grid, config);
     for (int32_t k = 0; k < config.keypoints; ++k) {
-        p.plane.load(heatmaps, layout, k);
-        p.peaks.count[k] = p.finder.find(p.grid, p.plane, config, p.peaks.of(k), config.max_peaks);
+        p.plane.load(map_of(heatmaps, layout, k), layout);
+        p.peaks.count[k] = config.fast ? find_fast_peaks(p.plane, config, p.peaks.of(k))
+                                       : p.finder.find(p.grid, p.plane, p.peaks.of(k), config.max_peaks);
     }
 }
 
-void connect(wb_paf &p, const float *pafs, const wb_layout &layout) {
+void connect(wb_paf &p, const void *pafs, const wb_layout &layout) {
     p.connections.clear();
     p.scorer.prepare(p.grid, p.model.config);
     for (int32_t limb = 0; limb < p.model.config.limbs; ++limb) {
         const Pair ends = p.model.pairs[limb], channels = p.model.channels[limb];
         if (p.peaks.count[ends.first] == 0 || p.peaks.count[ends.second] == 0) continue;
-        p.field_x.load(pafs, layout, channels.first);
-        p.field_y.load(pafs, layout, channels.second);
-        p.scorer.score(p.grid, p.field_x, p.field_y, p.peaks, limb, ends, p.connections);
+        const Field field = {map_of(pafs, layout, channels.first), map_of(pafs, layout, channels.second), layout};
+        p.scorer.score(p.grid, field, p.peaks, limb, ends, p.connections);
     }
     sort_connections(p.connections);
 }
@@ -113,8 +119,8 @@ int32_t wb_paf_destroy(wb_paf *handle) {
     return WB_OK;
 }
 
-int32_t wb_paf_decode(wb_paf *handle, const float *heatmaps, const wb_layout *heatmap_layout,
-                      const float *pafs, const wb_layout *paf_layout, int32_t *people) {
+int32_t wb_paf_decode(wb_paf *handle, const void *heatmaps, const wb_layout *heatmap_layout,
+                      const void *pafs, const wb_layout *paf_layout, int32_t *people) {
     if (!handle || !heatmap_layout || !paf_layout || !people) return WB_BAD_ARGUMENT;
     const wb_paf_config &config = handle->model.config;
     if (!fits(*heatmap_layout, config.keypoints, config.stride)) return WB_BAD_ARGUMENT;
@@ -142,7 +148,7 @@ int32_t wb_paf_result(const wb_paf *handle, float *keypoints, float *scores, flo
     return WB_OK;
 }
 
-int32_t wb_paf_candidates(wb_paf *handle, const float *heatmaps, const wb_layout *layout,
+int32_t wb_paf_candidates(wb_paf *handle, const void *heatmaps, const wb_layout *layout,
                           int32_t *counts, float *peaks) {
     if (!handle || !layout || !counts || !peaks) return WB_BAD_ARGUMENT;
     const wb_paf_config &config = handle->model.config;

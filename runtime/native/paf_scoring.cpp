@@ -1,7 +1,7 @@
 #include "paf_scoring.h"
 
-#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <tuple>
 
 namespace wholebody {
@@ -9,76 +9,46 @@ namespace {
 
 const float kKeypointWeight = 0.1f;
 const float kUnsupported = -1;
+// From how many pairs on it pays to copy the field's cells, and how many pairs a value of its upsampled rows costs.
+const int64_t kSomePairs = 24;
+const double kPairsPerValue = 0.04;
+const int32_t kWorthShortening = 4;
+const int32_t kLanes = 8;
+typedef Lanes<kLanes>::Floats Floats;
+typedef Lanes<kLanes>::Bits Bits;
 
-inline int32_t nearest(float position, int32_t size) {
+WB_INLINE int32_t nearest(float position, int32_t size) {
     return std::max(0, std::min(size - 1, static_cast<int32_t>(position + 0.5f)));
 }
 
-}  // namespace
+WB_INLINE int32_t samples_of(float longest) {
+    return std::max(kSamplesMin, std::min(kSamplesMax, static_cast<int32_t>(std::sqrt(5.0f * longest) + 0.5f)));
+}
 
-void LimbScorer::prepare(const Grid &grid, const wb_paf_config &config) {
-    for (int32_t n = kSamplesMin; n <= kSamplesMax; ++n) {
-        int32_t needed = 0;
-        while (needed <= n && !(static_cast<float>(needed) / static_cast<float>(n) > config.paf_ratio)) ++needed;
-        needed_[n] = needed;
+// The samples of one pair, in any order.
+template <typename Reader>
+struct Samples {
+    const Reader &reader;
+    const Peak &a;
+    Vector step, unit;
+
+    WB_INLINE float dot(int32_t m) const {
+        Quad quad;
+        reader.at(nearest(a.x + static_cast<float>(m) * step.x, reader.width),
+                  nearest(a.y + static_cast<float>(m) * step.y, reader.height), quad);
+        const Vector at = sum_of(quad);
+        return unit.x * at.x + unit.y * at.y;
     }
-    near_ = std::sqrt(static_cast<double>(grid.width) * grid.height) / 150;
-    threshold_ = config.paf_threshold;
-    near_score_ = config.near_score;
-}
-
-void LimbScorer::score(const Grid &grid, const Plane &field_x, const Plane &field_y, const Peaks &peaks, int32_t limb,
-                       Pair ends, std::vector<Connection> &connections) const {
-    const Limb view = {grid, field_x, field_y};
-    const Peak *a = peaks.of(ends.first), *b = peaks.of(ends.second);
-    for (int32_t i = 0; i < peaks.count[ends.first]; ++i) {
-        // The first sample of every pair is the candidate itself.
-        const int32_t x = nearest(a[i].x, grid.width), y = nearest(a[i].y, grid.height);
-        const Vector at_a = {grid.at(field_x, x, y), grid.at(field_y, x, y)};
-        for (int32_t k = 0; k < peaks.count[ends.second]; ++k) {
-            const float paf = score_pair(view, a[i], b[k], at_a);
-            if (!(paf > kEpsilon)) continue;
-            const float total = paf + kKeypointWeight * a[i].score + kKeypointWeight * b[k].score;
-            connections.push_back({total, paf, limb, i, k});
-        }
-    }
-}
-
-float LimbScorer::score_pair(const Limb &limb, const Peak &a, const Peak &b, Vector at_a) const {
-    const float dx = b.x - a.x, dy = b.y - a.y;
-    const float distance = std::sqrt(dx * dx + dy * dy);
-    if (!(distance > kEpsilon)) return 0;
-    const float longest = std::max(std::fabs(dx), std::fabs(dy));
-    const int32_t samples = std::max(kSamplesMin, std::min(kSamplesMax,
-                                     static_cast<int32_t>(std::sqrt(5.0f * longest) + 0.5f)));
-    const float mean = sample(limb, a, {dx, dy}, {dx / distance, dy / distance}, samples, at_a);
-    if (mean != kUnsupported) return mean;
-    return static_cast<double>(distance) < near_ ? near_score_ : 0;
-}
+};
 
 // Mean of the accepted samples; kUnsupported as soon as too many were not.
-float LimbScorer::sample(const Limb &limb, const Peak &a, Vector along, Vector unit, int32_t samples,
-                         Vector at_a) const {
-    const float share = static_cast<float>(samples);
-    const float step_x = along.x / share, step_y = along.y / share;
-    const auto dot_at = [&](int32_t m) {
-        const int32_t x = nearest(a.x + static_cast<float>(m) * step_x, limb.grid.width);
-        const int32_t y = nearest(a.y + static_cast<float>(m) * step_y, limb.grid.height);
-        return unit.x * limb.grid.at(limb.x, x, y) + unit.y * limb.grid.at(limb.y, x, y);
-    };
-    const float first = unit.x * at_a.x + unit.y * at_a.y;
-    int32_t accepted = 0, spare = samples - needed_[samples];
-    // Look first where a wrong pair has nothing: at its start, its middle, its end and between.
-    int32_t doubts = spare - !(first > threshold_);
-    for (int32_t m : {samples / 2, samples - 1, samples / 4, 3 * samples / 4}) {
-        if (doubts < 0) return kUnsupported;
-        doubts -= !(dot_at(m) > threshold_);
-    }
-    if (doubts < 0) return kUnsupported;
+template <typename Reader>
+WB_INLINE float mean_of(const Samples<Reader> &samples, int32_t count, int32_t spare, float first, float threshold) {
     float sum = 0;
-    for (int32_t m = 0; m < samples; ++m) {
-        const float dot = m == 0 ? first : dot_at(m);
-        if (dot > threshold_) {
+    int32_t accepted = 0;
+    for (int32_t m = 0; m < count; ++m) {
+        const float dot = m == 0 ? first : samples.dot(m);
+        if (dot > threshold) {
             sum += dot;
             ++accepted;
         } else if (--spare < 0) {
@@ -86,6 +56,219 @@ float LimbScorer::sample(const Limb &limb, const Peak &a, Vector along, Vector u
         }
     }
     return sum / static_cast<float>(accepted);
+}
+
+template <typename Reader>
+WB_INLINE float score_pair(const ScoringRules &rules, const Reader &reader, const Peak &a, const Peak &b,
+                           Vector at_a) {
+    const float dx = b.x - a.x, dy = b.y - a.y;
+    const float distance = std::sqrt(dx * dx + dy * dy);
+    if (!(distance > kEpsilon)) return 0;
+    const int32_t count = samples_of(std::max(std::fabs(dx), std::fabs(dy)));
+    const float share = static_cast<float>(count);
+    const Samples<Reader> samples = {reader, a, {dx / share, dy / share}, {dx / distance, dy / distance}};
+    const float first = samples.unit.x * at_a.x + samples.unit.y * at_a.y;
+    const float mean = mean_of(samples, count, rules.spare[count], first, rules.threshold);
+    if (mean != kUnsupported) return mean;
+    return static_cast<double>(distance) < rules.near ? rules.near_score : 0;
+}
+
+WB_INLINE void absolute(const Floats &value, Floats &size) { size = (Floats)((Bits)value & 0x7fffffff); }
+
+WB_INLINE void larger(const Floats &p, const Floats &q, Floats &most) { most = p > q ? p : q; }
+
+template <typename Vector, typename Value>
+WB_INLINE void get(Vector &vector, const std::vector<Value> &values, int32_t i) {
+    load(vector, values.data() + i);
+}
+
+template <typename Vector, typename Value>
+WB_INLINE void put(std::vector<Value> &values, int32_t i, const Vector &vector) {
+    store(values.data() + i, vector);
+}
+
+// Lets go of the ends of which one more sample is sure to fail, rounding included, than can be spared.
+WB_INLINE void judge(const ScoringRules &rules, const Floats &field_x, const Floats &field_y, int32_t i, Ends &ends) {
+    Floats dx, dy, squared, size_x, size_y;
+    Bits spare;
+    get(dx, ends.dx, i);
+    get(dy, ends.dy, i);
+    get(squared, ends.squared, i);
+    get(spare, ends.spare, i);
+    absolute(field_x, size_x);
+    absolute(field_y, size_y);
+    const Floats least = rules.threshold * 0.9999f - 1e-6f * (size_x + size_y), along = dx * field_x + dy * field_y;
+    const Bits passes = (along > 0.0f) & (along * along > least * least * squared);
+    put(ends.spare, i, spare + ((least > 0.0f) & ~passes));
+}
+
+// Distance, direction and samples of the pairs of `a` with the ends at x and y.
+WB_INLINE void begin(const ScoringRules &rules, const Peak &a, const std::vector<float> &xs,
+                     const std::vector<float> &ys, int32_t count, Ends &ends) {
+    for (int32_t i = 0; i < count; i += kLanes) {
+        Floats x, y, longest, high;
+        get(x, xs, i);
+        get(y, ys, i);
+        const Floats dx = x - a.x, dy = y - a.y, squared = dx * dx + dy * dy;
+        absolute(dx, longest);
+        absolute(dy, high);
+        larger(longest, high, longest);
+        // A pair that is close is scored in any case.
+        put(ends.spare, i, ((longest > rules.certain) & rules.most_spare) + ((squared < rules.near_squared) & kSamplesMax));
+        for (int lane = 0; lane < kLanes; ++lane) longest[lane] = std::sqrt(5.0f * longest[lane]);
+        Bits samples = __builtin_convertvector(longest + 0.5f, Bits);
+        samples = samples > kSamplesMax ? Bits{} + kSamplesMax : samples;
+        samples = samples < kSamplesMin ? Bits{} + kSamplesMin : samples;
+        const Floats share = __builtin_convertvector(samples, Floats);
+        put(ends.dx, i, dx);
+        put(ends.dy, i, dy);
+        put(ends.squared, i, squared);
+        put(ends.step_x, i, dx / share);
+        put(ends.step_y, i, dy / share);
+        put(ends.samples, i, samples);
+    }
+}
+
+WB_INLINE void pixels_at(float start, const Floats &step, const Floats &sample, int32_t size, Bits &pixel) {
+    pixel = __builtin_convertvector((start + sample * step) + 0.5f, Bits);
+    pixel = pixel < size - 1 ? pixel : Bits{} + (size - 1);
+    pixel = pixel > 0 ? pixel : Bits{};
+}
+
+// Looks at one sample of every pair, `eighths` of the way.
+template <typename Reader>
+WB_INLINE void look(const ScoringRules &rules, const Reader &reader, const Peak &a, int eighths, int32_t count,
+                    Ends &ends) {
+    // Places first and fields second: neither loop waits for the other.
+    for (int32_t i = 0; i < count; i += kLanes) {
+        Floats step_x, step_y;
+        Bits samples, x, y;
+        get(step_x, ends.step_x, i);
+        get(step_y, ends.step_y, i);
+        get(samples, ends.samples, i);
+        const Floats sample = __builtin_convertvector(samples * eighths / 8, Floats);
+        pixels_at(a.x, step_x, sample, reader.width, x);
+        pixels_at(a.y, step_y, sample, reader.height, y);
+        put(ends.pixel_x, i, x);
+        put(ends.pixel_y, i, y);
+    }
+    for (int32_t i = 0; i < count; i += kLanes) {
+        Quad quads[kLanes];
+        Lanes<4>::Floats field_x[kLanes / 4], field_y[kLanes / 4];
+        for (int lane = 0; lane < kLanes; ++lane)
+            reader.at(ends.pixel_x[i + lane], ends.pixel_y[i + lane], quads[lane]);
+        for (int half = 0; half < kLanes / 4; ++half) sums_of(quads + 4 * half, field_x[half], field_y[half]);
+        Floats x, y;
+        load(x, field_x);
+        load(y, field_y);
+        judge(rules, x, y, i, ends);
+    }
+}
+
+// Lists the ends whose connection with `a` is not ruled out by its first sample and a few more: a wrong pair has
+// nothing at its middle or between.
+template <typename Reader>
+WB_INLINE void list_promising(const ScoringRules &rules, const Reader &reader, const Peak &a, Vector at_a,
+                              int32_t count, Ends &ends) {
+    begin(rules, a, ends.x, ends.y, count, ends);
+    for (int32_t i = 0; i < count; i += kLanes) judge(rules, Floats{} + at_a.x, Floats{} + at_a.y, i, ends);
+    look(rules, reader, a, 4, count, ends);
+    look(rules, reader, a, 2, count, ends);
+    ends.listed = 0;
+    for (int32_t i = 0; i < count; ++i) ends.list(i, i);
+    if (ends.listed < kWorthShortening) return;
+    count = ends.listed;
+    std::copy(ends.listed_spare.begin(), ends.listed_spare.begin() + count, ends.spare_left.begin());
+    begin(rules, a, ends.listed_x, ends.listed_y, count, ends);
+    std::copy(ends.spare_left.begin(), ends.spare_left.begin() + count, ends.spare.begin());
+    for (int eighths : {6, 3}) look(rules, reader, a, eighths, count, ends);
+    ends.listed = 0;
+    for (int32_t i = 0; i < count; ++i) ends.list(i, ends.promising[i]);
+}
+
+template <typename Reader>
+WB_INLINE void score_limb(const ScoringRules &rules, const Reader &reader, const Peaks &peaks, int32_t limb, Pair pair,
+                          Ends &ends, std::vector<Connection> &connections) {
+    const Peak *starts = peaks.of(pair.first), *stops = peaks.of(pair.second);
+    for (int32_t i = 0; i < peaks.count[pair.first]; ++i) {
+        const Peak &a = starts[i];
+        // The first sample of every pair is the candidate itself.
+        Quad quad;
+        reader.at(nearest(a.x, reader.width), nearest(a.y, reader.height), quad);
+        const Vector at_a = sum_of(quad);
+        list_promising(rules, reader, a, at_a, peaks.count[pair.second], ends);
+        for (int32_t k = 0; k < ends.listed; ++k) {
+            const Peak &b = stops[ends.promising[k]];
+            const float paf = score_pair(rules, reader, a, b, at_a);
+            if (!(paf > kEpsilon)) continue;
+            const float total = paf + kKeypointWeight * a.score + kKeypointWeight * b.score;
+            connections.push_back({total, paf, limb, i, ends.promising[k]});
+        }
+    }
+}
+
+WB_CLONES void score_by_maps(const ScoringRules &rules, const MapReader reader, const Peaks &peaks, int32_t limb,
+                             Pair pair, Ends &ends, std::vector<Connection> &connections) {
+    score_limb(rules, reader, peaks, limb, pair, ends, connections);
+}
+
+WB_CLONES void score_by_cells(const ScoringRules &rules, const CellReader reader, const Peaks &peaks, int32_t limb,
+                              Pair pair, Ends &ends, std::vector<Connection> &connections) {
+    score_limb(rules, reader, peaks, limb, pair, ends, connections);
+}
+
+WB_CLONES void score_by_rows(const ScoringRules &rules, const RowReader reader, const Peaks &peaks, int32_t limb,
+                             Pair pair, Ends &ends, std::vector<Connection> &connections) {
+    score_limb(rules, reader, peaks, limb, pair, ends, connections);
+}
+
+}  // namespace
+
+void ScoringRules::prepare(const Grid &grid, const wb_paf_config &config) {
+    certain = 0;
+    bool none = true;
+    for (int32_t n = kSamplesMin; n <= kSamplesMax; ++n) {
+        int32_t needed = 0;
+        while (needed <= n && !(static_cast<float>(needed) / static_cast<float>(n) > config.paf_ratio)) ++needed;
+        spare[n] = n - needed;
+        none = none && spare[n] <= 0;
+        if (none) certain = n == kSamplesMax ? std::numeric_limits<float>::infinity() : (n + 0.49f) * (n + 0.49f) / 5;
+    }
+    most_spare = *std::max_element(spare + kSamplesMin, spare + kSamplesMax + 1);
+    near = std::sqrt(static_cast<double>(grid.width) * grid.height) / 150;
+    near_squared = static_cast<float>(near * near * 1.001);
+    threshold = config.paf_threshold;
+    near_score = config.near_score;
+}
+
+void Ends::set(const Peak *peaks, int32_t count) {
+    const size_t size = static_cast<size_t>(count) + kLanes;
+    for (std::vector<float> *values : {&x, &y, &dx, &dy, &squared, &step_x, &step_y, &listed_x, &listed_y})
+        values->resize(size);
+    for (std::vector<int32_t> *values : {&samples, &spare, &pixel_x, &pixel_y, &promising, &listed_spare, &spare_left})
+        values->resize(size);
+    for (int32_t i = 0; i < count; ++i) {
+        x[i] = peaks[i].x;
+        y[i] = peaks[i].y;
+    }
+}
+
+void LimbScorer::score(const Grid &grid, const Field &field, const Peaks &peaks, int32_t limb, Pair ends,
+                       std::vector<Connection> &connections) {
+    const int32_t count = peaks.count[ends.second];
+    ends_.set(peaks.of(ends.second), count);
+    const int64_t pairs = peaks.count[ends.first] * static_cast<int64_t>(count);
+    if (pairs < kSomePairs && field.plain()) {
+        score_by_maps(rules_, MapReader(grid, field), peaks, limb, ends, ends_, connections);
+        return;
+    }
+    cells_.load(field);
+    if (static_cast<double>(pairs) < kPairsPerValue * grid.height * cells_.pitch) {
+        score_by_cells(rules_, CellReader(grid, cells_), peaks, limb, ends, ends_, connections);
+    } else {
+        rows_.upsample(grid, cells_);
+        score_by_rows(rules_, RowReader(grid, rows_), peaks, limb, ends, ends_, connections);
+    }
 }
 
 void sort_connections(std::vector<Connection> &connections) {

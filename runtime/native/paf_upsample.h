@@ -1,37 +1,33 @@
-// Bicubic upsampling by a whole stride, pixel by pixel or in tiles of stride x stride.
+// Bicubic upsampling by a whole stride, pixel by pixel.
 #ifndef WHOLEBODY_PAF_UPSAMPLE_H
 #define WHOLEBODY_PAF_UPSAMPLE_H
 
-#include "paf_types.h"
+#include "paf_plane.h"
 
 namespace wholebody {
 
-// The four taps of one output row or column.
-struct Tap {
-    int32_t first;  // first padded cell read
+// The four taps of one output row or column. `new` aligns no further before C++17.
+struct alignas(16) Tap {
     float weight[4];
+    int32_t first;  // first padded cell read
 };
 
-// A map of h x w cells with kPad clamped cells around it; values that are not finite or beyond 1e9 are 0.
-struct Plane {
-    int32_t height = 0, width = 0, pitch = 0;
-    std::vector<float> cells;
-
-    void load(const float *maps, const wb_layout &layout, int32_t channel);
-    const float *row(int32_t padded) const { return cells.data() + static_cast<size_t>(padded) * pitch; }
+// The same of a column, its weights by number.
+struct Place {
+    int32_t first, phase;
 };
 
 // Taps for every output row and column of maps of one size.
 struct Grid {
     int32_t stride = 0, height = 0, width = 0;  // output pixels
     std::vector<Tap> rows, columns;
+    std::vector<Place> column_places;
     std::vector<float> phases[4];  // the same weights, by tap
-    float positive = 0, negative = 0;  // a pixel is at most positive * max(cells) + negative * max(-cells)
+    std::vector<float> doubled;    // by phase: w0 w0 w1 w1 w2 w2 w3 w3
+    float gain = 0;                // a pixel is at most this times the largest absolute value around it
 
     void prepare(int32_t map_height, int32_t map_width, int32_t pixels_per_cell, double kernel_a);
     float at(const Plane &plane, int32_t x, int32_t y) const;
-    // Writes the pixels of cell (cell_y, cell_x) to `out`, whose rows lie `pitch` floats apart.
-    void tile(const Plane &plane, int32_t cell_y, int32_t cell_x, float *out, int32_t pitch) const;
 };
 
 inline float weighted(float a, float b, float c, float d, const float *w) {

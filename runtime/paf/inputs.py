@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def checked_heatmaps(heatmaps: Any, skeleton: Skeleton) -> "npt.NDArray[np.float32]":
-    """Heat maps (K or, with its background, K + 1, h, w) as float32; a view stays a view."""
+    """Heat maps (K or, with its background, K + 1, h, w) as float32 or float16; a view stays a view."""
     points = len(skeleton.keypoints)
     counts = [points, points + 1] if skeleton.has_background else [points]
     return _checked("heatmaps", heatmaps, counts, skeleton)
@@ -33,7 +33,7 @@ def _checked(name: str, maps: Any, counts: Sequence[int], skeleton: Skeleton) ->
     if array.ndim != 3 or array.shape[0] not in counts:
         expected = " or ".join("(%d, h, w)" % count for count in counts)
         raise ShapeError("%s of %s: expected shape %s, got %s" % (name, skeleton.name, expected, array.shape))
-    if array.dtype == np.float32 and array.flags.aligned:
+    if array.dtype.name in ("float32", "float16") and array.dtype.isnative and array.flags.aligned:
         return array
     if array.dtype.kind != "f" or array.dtype.itemsize > 4:
         raise ShapeError("%s of %s: expected float32 (or float16), got %s" % (name, skeleton.name, array.dtype))

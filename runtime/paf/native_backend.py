@@ -16,21 +16,22 @@ from wholebody.skeletons import Skeleton
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-ABI = 1
+ABI = 3
 OK, BAD_ARGUMENT, OUT_OF_MEMORY = 0, 1, 2
 PART_BITS = (("foot", 1), ("left_hand", 2), ("right_hand", 4), ("face", 8))
 FLOAT_BYTES = 4
+TYPES = {"float32": 0, "float16": 1}
 
 
 class _Config(ctypes.Structure):
     _fields_ = [(name, ctypes.c_int32) for name in (
         "abi", "keypoints", "limbs", "stride", "max_peaks", "min_keypoints", "maximize_positives",
-        "number_people_max", "cuda_border")] + [(name, ctypes.c_float) for name in (
+        "number_people_max", "cuda_border", "fast")] + [(name, ctypes.c_float) for name in (
             "kernel_a", "nms_threshold", "near_score", "paf_threshold", "paf_ratio", "min_score")]
 
 
 class _Layout(ctypes.Structure):
-    _fields_ = [("strides", ctypes.c_int64 * 3), ("shape", ctypes.c_int32 * 3), ("reserved", ctypes.c_int32)]
+    _fields_ = [("strides", ctypes.c_int64 * 3), ("shape", ctypes.c_int32 * 3), ("type", ctypes.c_int32)]
 
 
 class _Maps:
@@ -38,16 +39,17 @@ class _Maps:
 
     def __init__(self) -> None:
         self._layout = _Layout()
-        self._seen: Tuple[Tuple[int, ...], ...] = ()
+        self._seen: Tuple[object, ...] = ()
         self._reference = ctypes.byref(self._layout)
 
     def arguments(self, maps: "npt.NDArray[np.float32]") -> Tuple[int, object]:
         """Address and layout, as the C functions take them."""
-        seen = (maps.shape, maps.strides)
+        seen = (maps.shape, maps.strides, maps.dtype)
         if seen != self._seen:
             self._layout.shape[:] = maps.shape
+            self._layout.type = TYPES[maps.dtype.name]
             # A view may leave any stride on an axis of one cell, or none at all; it is never used.
-            self._layout.strides[:] = [s if n > 1 else 0 for n, s in zip(*seen)]
+            self._layout.strides[:] = [s if n > 1 else 0 for n, s in zip(maps.shape, maps.strides)]
             self._seen = seen
         return _address(maps), self._reference
 
@@ -137,7 +139,8 @@ def _create(library: ctypes.CDLL, skeleton: Skeleton, stride: int, options: PafO
         abi=ABI, keypoints=len(skeleton.keypoints), limbs=len(skeleton.paf_pairs), stride=stride,
         max_peaks=options.max_peaks, min_keypoints=options.min_keypoints,
         maximize_positives=options.maximize_positives, number_people_max=options.number_people_max,
-        cuda_border=options.border == "cuda", kernel_a=KERNELS[options.kernel], nms_threshold=options.nms_threshold,
+        cuda_border=options.border == "cuda", fast=options.mode == "fast", kernel_a=KERNELS[options.kernel],
+        nms_threshold=options.nms_threshold,
         near_score=options.nms_threshold + 1e-6, paf_threshold=options.paf_threshold, paf_ratio=options.paf_ratio,
         min_score=options.min_score)
     pairs, channels = (np.array(table, np.int32) for table in (skeleton.paf_pairs, skeleton.paf_channels))

@@ -6,6 +6,7 @@ import numpy as np
 from wholebody.poses import Poses
 from wholebody.runtime.paf.assembly import assemble
 from wholebody.runtime.paf.backend import Backend
+from wholebody.runtime.paf.fast_peaks import find_fast_peaks
 from wholebody.runtime.paf.filters import best_people, gather, keep_people, pose_scores
 from wholebody.runtime.paf.options import PafOptions
 from wholebody.runtime.paf.peaks import find_peaks
@@ -27,6 +28,8 @@ class NumpyBackend(Backend):
     def candidates(self, heatmaps: "npt.NDArray[np.float32]") -> "List[npt.NDArray[np.float32]]":
         """Peaks (n, 3) of every keypoint."""
         channels = (finite(heatmaps[k]) for k in range(len(self._skeleton.keypoints)))
+        if self._options.mode == "fast":
+            return [find_fast_peaks(channel, self._taps.stride, self._options) for channel in channels]
         return [find_peaks(upsample(channel, self._taps), self._options) for channel in channels]
 
     def decode(self, heatmaps: "npt.NDArray[np.float32]", pafs: "npt.NDArray[np.float32]") -> Poses:

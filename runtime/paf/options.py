@@ -8,6 +8,7 @@ from wholebody.skeletons import Skeleton
 # Bicubic coefficient: cv::INTER_CUBIC, as OpenPose's CPU build resizes, and its CUDA kernel's Catmull-Rom.
 KERNELS = {"opencv": -0.75, "catmull-rom": -0.5}
 BORDERS = ("ring", "cuda")
+MODES = ("exact", "fast")
 
 # OpenPose's --maximize_positives changes these defaults along with the rules.
 MAXIMIZE_POSITIVES = {"nms_threshold": 0.02, "paf_threshold": 0.01, "paf_ratio": 0.75,
@@ -27,6 +28,7 @@ class PafOptions(NamedTuple):
     number_people_max: int = -1       # keep the best; -1 keeps all
     kernel: str = "opencv"            # upsampling: "opencv" or "catmull-rom" (the CUDA build's)
     border: str = "ring"              # peaks at the map's edge: "ring" (CPU build) or "cuda"
+    mode: str = "exact"               # "fast": peaks by log-parabola among the cells, without kernel and border
     max_peaks: int = 127              # of one keypoint, in scan order; the rest is dropped
 
     @classmethod
@@ -62,6 +64,7 @@ class PafOptions(NamedTuple):
                  "-1 (all) or 1 and more")
         _require(self.kernel in KERNELS, "kernel", self, " or ".join(KERNELS))
         _require(self.border in BORDERS, "border", self, " or ".join(BORDERS))
+        _require(self.mode in MODES, "mode", self, " or ".join(MODES))
         return self
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, List, NamedTuple, Sequence, Tuple
 import numpy as np
 
 from wholebody.runtime.paf.options import PafOptions
-from wholebody.runtime.paf.upsample import Taps, sample, upsample
+from wholebody.runtime.paf.upsample import Taps, sample_field, upsample_field
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -73,8 +73,8 @@ def _read(channel: "npt.NDArray[np.float32]", taps: Taps, xs: "npt.NDArray[np.in
           ys: "npt.NDArray[np.int64]") -> "npt.NDArray[np.float32]":
     """The upsampled map at some pixels, by the cheaper of two ways to the same bits."""
     if xs.size * CELLS_READ < channel.size * taps.stride ** 2:
-        return sample(channel, taps, xs, ys)
-    return upsample(channel, taps)[ys, xs]
+        return sample_field(channel, taps, xs, ys)
+    return upsample_field(channel, taps)[ys, xs]
 
 
 def connect(peaks: "Sequence[npt.NDArray[np.float32]]", pafs: "npt.NDArray[np.float32]",
@@ -105,5 +105,6 @@ def connect(peaks: "Sequence[npt.NDArray[np.float32]]", pafs: "npt.NDArray[np.fl
 
 def finite(channel: "npt.NDArray[np.float32]") -> "npt.NDArray[np.float32]":
     """A map whose values that are not finite, or beyond 1e9, count as 0: sums over it cannot overflow."""
+    values = channel.astype(np.float32, copy=False)
     with np.errstate(invalid="ignore"):
-        return np.where(np.abs(channel) < np.float32(1e9), channel, np.float32(0))
+        return np.where(np.abs(values) < np.float32(1e9), values, np.float32(0))

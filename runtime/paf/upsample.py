@@ -1,8 +1,8 @@
 """Bicubic upsampling of network maps by a whole stride, in one fixed float32 order of operations.
 
 Output pixel x reads the source coordinate (x + 0.5) / stride - 0.5, so all pixels of one phase (x mod stride)
-share their four weights. Columns first, then rows, taps added from left to right: the order cv::resize and
-runtime/native/paf_upsample.cpp use, so that all agree to the last bits.
+share their four weights. Heat maps: columns first, then rows, taps added from left to right, as cv::resize does.
+runtime/native follows the same orders, so that both give the same bits.
 """
 import math
 from typing import TYPE_CHECKING, NamedTuple, Tuple
@@ -64,19 +64,36 @@ def upsample(channel: "npt.NDArray[np.float32]", taps: Taps) -> "npt.NDArray[np.
     return full.reshape(height * stride, width * stride)
 
 
-def sample(channel: "npt.NDArray[np.float32]", taps: Taps, xs: "npt.NDArray[np.int64]",
-           ys: "npt.NDArray[np.int64]") -> "npt.NDArray[np.float32]":
-    """`upsample(channel, taps)[ys, xs]` without the pixels in between; the same bits."""
+def upsample_field(channel: "npt.NDArray[np.float32]", taps: Taps) -> "npt.NDArray[np.float32]":
+    """As `upsample`, but rows first, then columns 0 + 2 and 1 + 3: the order in which vectors read single pixels."""
+    (height, width), stride = channel.shape, taps.stride
+    padded = np.pad(channel, PAD, mode="edge")
+    tall = np.empty((height, stride, width + 2 * PAD), np.float32)
+    for phase, first in enumerate(taps.first):
+        w = taps.weights[phase]
+        a, b, c, d = (padded[first + i:first + i + height] for i in range(4))
+        tall[:, phase] = a * w[0] + b * w[1] + c * w[2] + d * w[3]
+    columns = tall.reshape(height * stride, width + 2 * PAD)
+    full = np.empty((height * stride, width, stride), np.float32)
+    for phase, first in enumerate(taps.first):
+        w = taps.weights[phase]
+        a, b, c, d = (columns[:, first + i:first + i + width] for i in range(4))
+        full[:, :, phase] = (a * w[0] + c * w[2]) + (b * w[1] + d * w[3])
+    return full.reshape(height * stride, width * stride)
+
+
+def sample_field(channel: "npt.NDArray[np.float32]", taps: Taps, xs: "npt.NDArray[np.int64]",
+                 ys: "npt.NDArray[np.int64]") -> "npt.NDArray[np.float32]":
+    """`upsample_field(channel, taps)[ys, xs]` without the pixels in between; the same bits."""
     padded = np.pad(channel, PAD, mode="edge")
     first = np.array(taps.first)
     left = xs // taps.stride + first[xs % taps.stride]
     top = ys // taps.stride + first[ys % taps.stride]
     wx, wy = taps.weights[xs % taps.stride], taps.weights[ys % taps.stride]
 
-    def row(i: int) -> "npt.NDArray[np.float32]":
-        a, b, c, d = (padded[top + i, left + k] for k in range(4))
-        line: "npt.NDArray[np.float32]" = a * wx[..., 0] + b * wx[..., 1] + c * wx[..., 2] + d * wx[..., 3]
-        return line
-    values: "npt.NDArray[np.float32]"
-    values = row(0) * wy[..., 0] + row(1) * wy[..., 1] + row(2) * wy[..., 2] + row(3) * wy[..., 3]
+    def column(k: int) -> "npt.NDArray[np.float32]":
+        a, b, c, d = (padded[top + i, left + k] for i in range(4))
+        sums: "npt.NDArray[np.float32]" = a * wy[..., 0] + b * wy[..., 1] + c * wy[..., 2] + d * wy[..., 3]
+        return sums * wx[..., k]
+    values: "npt.NDArray[np.float32]" = (column(0) + column(2)) + (column(1) + column(3))
     return values

@@ -5,6 +5,8 @@ WholebodyError
 |-- ShapeError           an array has the wrong shape or type (also a ValueError)
 |-- CardError            a model card is missing, malformed, or does not fit its model
 |-- ModelError           a model file cannot be read, opened or run
+|-- BuildError           an engine cannot be built
+|-- EngineMismatch       an engine is damaged, mixed up, or was built for another board or TensorRT (also a ModelError)
 |-- CheckpointError      a training checkpoint cannot be read, or holds no network that is known
 |-- SourceError          a picture, folder or video cannot be read
 |-- OutputError          a result cannot be written
@@ -31,6 +33,14 @@ class CardError(WholebodyError):
 
 class ModelError(WholebodyError):
     """A model file cannot be read, opened or run."""
+
+
+class BuildError(WholebodyError):
+    """An engine cannot be built."""
+
+
+class EngineMismatch(ModelError):
+    """An engine is damaged, mixed up, or was built for another board or TensorRT."""
 
 
 class CheckpointError(WholebodyError):

@@ -1,13 +1,15 @@
 """Optional packages, imported when used: one place that knows how each is installed."""
 import importlib
 import platform
+import sys
 from typing import Any, Optional
 
 from wholebody.errors import MissingPackage
 
 # Import name -> what a base install calls it, and what JetPack's Ubuntu calls it where pip must not replace it.
-PIP_NAMES = {"cv2": "opencv-python-headless"}
-APT_NAMES = {"cv2": "python3-opencv"}
+PIP_NAMES = {"cv2": "opencv-python-headless",
+             "pycuda": "pycuda" if sys.version_info >= (3, 8) else "'pycuda<=2020.1'"}  # the last for JetPack 4
+APT_NAMES = {"cv2": "python3-opencv", "tensorrt": "python3-libnvinfer"}
 
 
 def require(module: str, extra: Optional[str] = None) -> Any:

@@ -57,8 +57,8 @@ def test_a_pipe_is_refused_and_never_waited_for(tmp_path):
 
 @pytest.mark.parametrize("name, message", [
     ("x" * 300 + ".onnx", "cannot open model .*name too long"), ("pose.txt/net.onnx", "there is no folder"),
-    ("empty.onnx", r"empty.onnx is empty \(0 bytes\)"), ("pose", "opens .onnx files; got no ending"),
-    ("nowhere/pose.onnx", "there is no folder"), ("pose.txt", r"opens \.onnx files; got \.txt"),
+    ("empty.onnx", r"empty.onnx is empty \(0 bytes\)"), ("pose", "opens .onnx and .engine files; got no ending"),
+    ("nowhere/pose.onnx", "there is no folder"), ("pose.txt", r"opens .onnx and .engine files; got \.txt"),
     ("folder", "got a folder")])
 def test_what_is_no_model_file_is_refused(tmp_path, name, message):
     for file, content in (("pose.txt", "x"), ("pose", "x"), ("empty.onnx", "")):

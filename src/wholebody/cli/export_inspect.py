@@ -16,17 +16,22 @@ def add_inspect(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Adds the subcommand."""
     inspect = commands.add_parser(
         "inspect", help="show what a model holds and what it costs",
-        description="Show inputs, outputs, card, operators, parameters and cost of an ONNX file. "
-                    "The cost of each layer needs the onnx package; all else does not.")
+        description="Show inputs, outputs, card, operators, parameters and cost of an ONNX file (the cost of each "
+                    "layer needs the onnx package), or how a TensorRT engine was built, its layers and their real "
+                    "precision: asked of TensorRT where it opens the engine, else as noted when it was built.")
     inspect.set_defaults(run=_inspect, parser=inspect)
-    inspect.add_argument("model", metavar="MODEL.onnx", help="the network")
+    inspect.add_argument("model", metavar="MODEL", help="an ONNX file or a TensorRT engine")
     inspect.add_argument("--size", metavar="WxH", help="picture size that the cost is counted for "
                                                        "(default: the card's at 16:9, else the file's own)")
-    inspect.add_argument("--layers", type=int, default=5, metavar="N", help="show the N costliest layers")
+    inspect.add_argument("--layers", type=int, default=5, metavar="N",
+                         help="show the N costliest layers; of an engine, the first N")
     inspect.add_argument("--json", action="store_true", help="print it as JSON")
 
 
 def _inspect(args: argparse.Namespace) -> int:
+    if args.model.lower().endswith(".engine"):
+        from wholebody.cli.export_inspect_engine import inspect_engine
+        return inspect_engine(args)
     from wholebody.card import METADATA_KEY
     from wholebody.engines.inspection import inspect_onnx
     from wholebody.engines.onnxfile import card_of

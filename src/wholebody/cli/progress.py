@@ -1,7 +1,7 @@
 """Progress of long work on stderr: one line rewritten on a terminal, one line now and then in a log."""
 import sys
 import time
-from typing import Optional
+from typing import Any, Optional
 
 _TERMINAL_SECONDS, _LOG_SECONDS = 0.2, 10.0
 
@@ -36,3 +36,46 @@ class Progress:
         """Leaves the terminal on a fresh line."""
         if self._shown and self._terminal:
             sys.stderr.write("\r\033[K")
+
+
+class BuildProgress:
+    """Says what a build does, for how long it has been at it, and how long it may take."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        self._quiet, self._terminal = quiet, sys.stderr.isatty()
+        self._every = 1.0 if self._terminal else _LOG_SECONDS
+        self._started = self._said = time.monotonic()
+        self._expected: Optional[float] = None
+        self._phase = ""
+        self._shown = False
+
+    def __call__(self, kind: str, value: Any) -> None:
+        """After each event of the build."""
+        if kind == "expected":
+            self._expected, self._started = value, time.monotonic()
+        elif kind == "progress":
+            self._phase = ", %s: step %d of %d" % tuple(value)
+        elif kind == "note" and not self._quiet:
+            self.done()
+            sys.stderr.write("%s\n" % value)
+        self._show()
+
+    def done(self) -> None:
+        """Leaves the terminal on a fresh line."""
+        if self._shown and self._terminal:
+            sys.stderr.write("\r\033[K")
+            self._shown = False
+
+    def _show(self) -> None:
+        now = time.monotonic()
+        if self._quiet or now - self._said < self._every:
+            return
+        self._said = now
+        passed = now - self._started
+        of = " (the first build here: no estimate)" if self._expected is None else (
+            " of about %.0f s" % self._expected if passed < self._expected else
+            " (earlier builds took about %.0f s)" % self._expected)
+        line = "building: %.0f s%s%s" % (passed, of, self._phase)
+        sys.stderr.write("\r\033[K" + line if self._terminal else line + "\n")
+        sys.stderr.flush()
+        self._shown = True

@@ -30,6 +30,10 @@ def _parser() -> Parser:
     model.add_argument("--net-resolution", metavar="WxH", type=_resolution, default="",
                        help="size of the network's input, such as 656x368; -1 follows the picture: -1x368")
     model.add_argument("--threads", type=_count, default=0, metavar="N", help="CPU threads; 0 takes every core")
+    model.add_argument("--rebuild", action="store_true",
+                       help="build a TensorRT engine again that does not fit this board, from the ONNX file beside it")
+    model.add_argument("--trust", metavar="FILE", default="",
+                       help="open no TensorRT engine whose sha256 is not in this list (as sha256sum writes it)")
     source = parser.add_argument_group("input")
     source.add_argument("--source", metavar="PATH", required=True, help="a picture, a folder or a video file")
     people = parser.add_argument_group("people")
@@ -37,6 +41,8 @@ def _parser() -> Parser:
                         help="keep the N best people; -1 keeps all")
     people.add_argument("--maximize-positives", action="store_true",
                         help="lower the thresholds: more people, more mistakes")
+    people.add_argument("--decoding", choices=("exact", "fast"), default="exact",
+                        help="exact is OpenPose's answer; fast takes half the time and places points by log-parabola")
     people.add_argument("--decoder", choices=("auto", "native", "numpy"), default="auto",
                         help="what assembles people from the network's maps")
     _add_outputs(parser.add_argument_group("output"))
@@ -72,8 +78,9 @@ def _run(args: argparse.Namespace) -> int:
     from wholebody.runtime.sources import open_source
     with open_source(args.source) as source:
         with open_estimator(args.engine, net_resolution=args.net_resolution, threads=args.threads,
-                            number_people_max=args.number_people_max, decoder=args.decoder,
-                            maximize_positives=args.maximize_positives) as estimate:
+                            number_people_max=args.number_people_max, decoder=args.decoder, decoding=args.decoding,
+                            maximize_positives=args.maximize_positives, trust=args.trust,
+                            rebuild=args.rebuild) as estimate:
             sinks = _sinks(args, source, estimate.skeleton.has_background)
             progress = Progress(source.length, args.quiet)
             try:

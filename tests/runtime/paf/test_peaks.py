@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from wholebody.runtime.paf.upsample import bicubic_taps, sample, upsample
+from wholebody.runtime.paf.upsample import bicubic_taps, sample_field, upsample, upsample_field
 
 WIDTH, HEIGHT = 40, 30
 
@@ -69,9 +69,9 @@ def test_the_centroid_stops_at_the_edge_of_the_map(decoder, skeleton_of, backend
 def test_sampling_some_pixels_gives_the_bits_of_upsampling_all(stride, kernel):
     channel = np.random.default_rng(4).normal(size=(5, 7)).astype(np.float32)
     taps = bicubic_taps(stride, kernel)
-    full = upsample(channel, taps)
+    full = upsample_field(channel, taps)
     ys, xs = np.mgrid[:5 * stride, :7 * stride]
-    np.testing.assert_array_equal(sample(channel, taps, xs, ys), full)
+    np.testing.assert_array_equal(sample_field(channel, taps, xs, ys), full)
     np.testing.assert_allclose(taps.weights.sum(axis=1), 1, rtol=1e-6)
 
 

@@ -58,12 +58,33 @@ def test_every_stride_is_decoded_alike(stride, skeleton_of, crowd):
 
 
 @pytest.mark.parametrize("options", [
+    {"mode": "fast"}, {"mode": "fast", "nms_threshold": 0.0, "max_peaks": 40},
     {"maximize_positives": True}, {"number_people_max": 2}, {"max_peaks": 3}, {"max_peaks": 300}, {"paf_ratio": 0.0},
     {"paf_threshold": 0.0}, {"nms_threshold": 0.0}, {"min_keypoints": 1, "min_score": -1.0}, {"min_score": 5.0},
 ], ids=str)
 def test_every_option_means_the_same(options, skeleton_of, crowd):
     skeleton = skeleton_of("BODY_135" if "number_people_max" in options else "BODY_25")
     both(skeleton, crowd(skeleton, 6, seed=11), **options)
+
+
+@pytest.mark.parametrize("mode", ["exact", "fast"])
+def test_half_precision_maps_are_decoded_as_the_floats_they_stand_for(mode, skeleton_of, crowd):
+    skeleton = skeleton_of("BODY_25")
+    halves = [maps.astype(np.float16) for maps in crowd(skeleton, 6, seed=4)]
+    halves[0][0, :3, 0] = np.nan, np.inf, 6e-8
+    poses = both(skeleton, halves, mode=mode)
+    assert len(poses) > 0
+    assert_same(poses, both(skeleton, [maps.astype(np.float32) for maps in halves], mode=mode))
+
+
+@pytest.mark.parametrize("mode", ["exact", "fast"])
+def test_views_are_decoded_as_their_copies(mode, skeleton_of, crowd):
+    skeleton = skeleton_of("COCO_18")
+    maps = crowd(skeleton, 5, seed=12)
+    for turn in (lambda m: m[:, ::-1, ::-1], lambda m: m[:, ::2, ::3], lambda m: m[:, :, ::-1].transpose(0, 2, 1)):
+        for dtype in (np.float32, np.float16):
+            views = [turn(m.astype(dtype)) for m in maps]
+            assert_same(both(skeleton, views, mode=mode), both(skeleton, [v.copy() for v in views], mode=mode))
 
 
 @pytest.mark.parametrize("cells", [(2, 2), (1, 9), (9, 1), (3, 4), (1, 2)], ids=str)

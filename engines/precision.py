@@ -1,0 +1,105 @@
+"""How a precision is told to TensorRT: by builder flags where it has them, else by the graph itself."""
+import importlib
+from typing import Any, Dict, NamedTuple, Sequence, Tuple
+
+from wholebody.engines.build_spec import BuildSpec
+from wholebody.engines.inspection import Inspection
+from wholebody.engines.trt_features import ALWAYS, NEVER, Features
+from wholebody.errors import BuildError
+
+FLAGS, GRAPH = "builder flags", "graph"
+AS_IT_IS, TO_FP16 = "as it is", "to fp16"
+_QDQ = ("QuantizeLinear", "DequantizeLinear")
+
+
+class GraphPrecision(NamedTuple):
+    """What an ONNX graph says of its own precision."""
+
+    quantised: bool  # holds QuantizeLinear and DequantizeLinear
+    half: bool       # holds FP16 weights
+
+
+class PrecisionPlan(NamedTuple):
+    """The strategy, made once before a build."""
+
+    strategy: str                  # FLAGS or GRAPH
+    builder_flags: Tuple[str, ...]
+    strongly_typed_flag: bool      # the network is to be created with STRONGLY_TYPED
+    conversion: str                # AS_IT_IS or TO_FP16
+    needs_ranges: bool             # INT8 from a calibration table
+    explanation: str               # one line for the user
+
+
+def graph_precision(found: Inspection) -> GraphPrecision:
+    """Told by the operators and weights in the file."""
+    operators = {name for name, _ in found.operators}
+    return GraphPrecision(all(name in operators for name in _QDQ), "float16" in dict(found.weight_types))
+
+
+def plan_precision(features: Features, spec: BuildSpec, graph: GraphPrecision, trt_name: str) -> PrecisionPlan:
+    """The strategy for this TensorRT, this graph and this wish; BuildError where there is none."""
+    if spec.strongly_typed and features.strongly_typed == NEVER:
+        raise BuildError("%s has no strongly typed networks: leave --strongly-typed out" % trt_name)
+    _check_graph(spec, graph)
+    if features.strongly_typed == ALWAYS or spec.strongly_typed:
+        why = "it has no precision flags" if features.strongly_typed == ALWAYS else "as --strongly-typed asks"
+        return _by_graph(features, spec, graph, "%s takes precision from the graph (%s)" % (trt_name, why))
+    return _by_flags(features, spec, graph, trt_name)
+
+
+def prepare_graph(data: bytes, plan: PrecisionPlan, keep_fp32: Sequence[str]) -> bytes:
+    """The bytes that TensorRT is to parse."""
+    if plan.conversion == AS_IT_IS:
+        return data
+    try:
+        to_fp16: Any = importlib.import_module("wholebody.engines.fp16_graph").to_fp16
+    except ImportError:
+        raise BuildError("this version does not convert a graph to FP16 itself: build an FP32 engine with --fp32, "
+                         "or give a graph that is FP16 already")
+    return bytes(to_fp16(data, keep_fp32))
+
+
+def _check_graph(spec: BuildSpec, graph: GraphPrecision) -> None:
+    if graph.quantised and spec.precision != "int8":
+        raise BuildError("the graph is quantised (QuantizeLinear nodes): build it with --int8, or build the float "
+                         "network with --%s" % spec.precision)
+    if graph.half and spec.precision == "fp32":
+        raise BuildError("the graph holds FP16 weights: build it with --fp16, or build the FP32 network with --fp32")
+    if spec.precision == "int8" and graph.quantised and spec.calibration:
+        raise BuildError("the graph carries its own ranges (QuantizeLinear nodes): leave --calibration out")
+
+
+def _by_flags(features: Features, spec: BuildSpec, graph: GraphPrecision, trt_name: str) -> PrecisionPlan:
+    names: Dict[str, Tuple[str, ...]] = {"fp32": (), "fp16": ("FP16",), "int8": ("INT8", "FP16")}
+    flags, from_table = names[spec.precision], spec.precision == "int8" and not graph.quantised
+    if from_table and not spec.calibration:
+        raise BuildError(_no_ranges())
+    if from_table and not features.dynamic_range:
+        raise BuildError("%s takes no ranges from a table: give a graph with QuantizeLinear nodes" % trt_name)
+    if spec.keep_fp32 and flags:
+        if not features.precision_constraints:
+            raise BuildError("%s cannot keep single layers in FP32: leave --keep-fp32 out" % trt_name)
+        flags += ("OBEY_PRECISION_CONSTRAINTS",)
+    said = " and ".join(flags[:2]) if flags else "none, TF32 off"
+    ranges = ", ranges from %s" % (spec.calibration if from_table else "the graph") if spec.precision == "int8" else ""
+    return PrecisionPlan(FLAGS, flags, False, AS_IT_IS, from_table,
+                         "%s: %s has builder flags for it: %s%s" % (spec.precision.upper(), trt_name, said, ranges))
+
+
+def _by_graph(features: Features, spec: BuildSpec, graph: GraphPrecision, why: str) -> PrecisionPlan:
+    conversion, how = AS_IT_IS, "every tensor stays FP32, TF32 off"
+    if spec.precision == "int8":
+        if not graph.quantised:
+            raise BuildError("%s: %s" % (why, _no_ranges(table=False)))
+        how = "INT8 where it has QuantizeLinear nodes, the rest as it is"
+    elif spec.precision == "fp16":
+        conversion = AS_IT_IS if graph.half else TO_FP16
+        how = "it is FP16 already" if graph.half else "converted to FP16 first%s" % (
+            ", %d nodes kept in FP32" % len(spec.keep_fp32) if spec.keep_fp32 else "")
+    flag = features.strongly_typed != ALWAYS
+    return PrecisionPlan(GRAPH, (), flag, conversion, False, "%s: %s: %s" % (spec.precision.upper(), why, how))
+
+
+def _no_ranges(table: bool = True) -> str:
+    return ("INT8 needs ranges, and the graph has no QuantizeLinear nodes: give a quantised graph%s, or build with "
+            "--fp16" % (", or --calibration TABLE.json" if table else ""))
