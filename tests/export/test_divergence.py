@@ -49,8 +49,8 @@ SPOILT = [
     ("a node too many", LIGHT, put_in("Neg", "Conv", 20), "model.10.3", "Neg put_in in front of it"),
     ("a gate of the other kind", RESNET, another_operator("Sigmoid", "Tanh"), "1", "operator Tanh, expected Sigmoid"),
     ("a transposed convolution", RESNET, one_weight("ConvTranspose", 4, by=5.0), "1.paf_up.3", "differs in 1 of"),
-    ("the slope of a PReLU", BODY, one_weight("PRelu", 40, by=2.0), "paf_stages.stage2_L2.Mconv2.steps.2.Mprelu2_stage2_L2_2",
-     "differs in 1 of"),
+    ("the slope of a PReLU", BODY, one_weight("PRelu", 40, by=2.0),
+     "paf_stages.stage2_L2.Mconv2.steps.2.Mprelu2_stage2_L2_2", "differs in 1 of"),
 ]
 
 

@@ -189,18 +189,20 @@ REFUSED = [
      "which gives 19 heatmaps and 38 pafs; renamed-output.onnx has outputs heatmaps ["),
     ("other keypoints in two files", ["any.onnx", "other-keypoints.onnx"], 1, "its keypoints are TRT_POSE_18, expected "
      "COCO_18"),
-    ("other keypoints than the checkpoint's", ["net.pth", "other-keypoints.onnx"], 1, "net.pth is lightweight-openpose-1 "
-     "with keypoints COCO_18; other-keypoints.onnx has TRT_POSE_18: give the checkpoint it was made from"),
+    ("other keypoints than the checkpoint's", ["net.pth", "other-keypoints.onnx"], 1,
+     "net.pth is lightweight-openpose-1 with keypoints COCO_18; other-keypoints.onnx has TRT_POSE_18: give the "
+     "checkpoint it was made from"),
     ("another network's checkpoint", ["resnet.pth", "any.onnx"], 1, "the card of any.onnx says lightweight-openpose-1, "
      "but resnet.pth: not lightweight-openpose-1: "),
-    ("another network by name", ["net.pth", "resnet.onnx", "--arch", "lightweight-openpose-1"], 1, "give the checkpoint"),
-    ("two inputs", ["net.pth", "two-inputs.onnx"], 1, "networks with one picture as input are compared; its inputs are: "
-     "image"),
+    ("another network by name", ["net.pth", "resnet.onnx", "--arch", "lightweight-openpose-1"], 1,
+     "resnet.onnx has TRT_POSE_18: give the checkpoint"),
+    ("two inputs", ["net.pth", "two-inputs.onnx"], 1,
+     "networks with one picture as input are compared; its inputs are: image"),
     ("no ONNX file", ["net.pth", "text.onnx"], 1, "text.onnx is not a readable ONNX file"),
     ("no file", ["net.pth", "none.onnx"], 1, "cannot read model none.onnx: No such file"),
     ("no checkpoint", ["none.pth", "any.onnx"], 1, "cannot read checkpoint none.pth: No such file"),
-    ("a size that is not the file's", ["net.pth", "fixed.onnx", "--size", "64x64"], 1, "fixed.onnx takes 96x64 pictures "
-     "only, got 64x64"),
+    ("a size that is not the file's", ["net.pth", "fixed.onnx", "--size", "64x64"], 1,
+     "fixed.onnx takes 96x64 pictures only, got 64x64"),
     ("a size between the cells", ["net.pth", "any.onnx", "--size", "100x64"], 1, "any.onnx: the input's sides are "
      "multiples of 8, got 100x64"),
     ("no reference", ["any.onnx"], 2, "required: MODEL.onnx"),
