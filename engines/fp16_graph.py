@@ -35,7 +35,7 @@ from wholebody.engines.onnx_weights import (
     tensor_bytes,
 )
 from wholebody.errors import BuildError, ModelError
-from wholebody.protobuf import Field, WireError, encode_bytes, encode_number, fields, nested, rewritten, text
+from wholebody.protobuf import Field, WireError, encode_bytes, encode_number, nested, rewritten, text
 
 _MODEL_IR, _MODEL_GRAPH, _MODEL_FUNCTIONS = 1, 7, 25
 _IR_WITH_FREE_WEIGHTS = 4  # before it, weights were inputs too
@@ -111,7 +111,7 @@ def _plan(graph: Graph, keep_fp32: Sequence[str]) -> _Plan:
     for node in graph.nodes:
         weights = constant_weights(node) if node.operator == "Constant" and node.standard else None
         if weights is not None:
-            constants.update((name, weights) for name in node.outputs)
+            constants.update((name, weights) for name in node.outputs if graph.types.get(name) == FLOAT)
     kept = kept_nodes(graph, constants, keep_fp32)
     wanted: Dict[str, Set[int]] = {name: set() for name in constants}
     made_in = dict(graph.inputs)

@@ -10,9 +10,9 @@ from wholebody.errors import BuildError
 ASKED, TOO_LARGE, TOO_SMALL = "as asked", "weights too large for FP16", "weights too small for FP16"
 NO_HALF, SIZES = "no FP16 form", "computes with whole numbers"
 # By the ONNX operator specifications (QuantizeLinear and its kin take FP16 scales from opset 19 on only).
-_NO_HALF = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "NonMaxSuppression", "Range", "Celu", "CumSum",
-            "QLinearConv", "QLinearMatMul", "Multinomial", "Bernoulli", "MelWeightMatrix", "EyeLike", "RandomNormal",
-            "RandomUniform", "RandomNormalLike", "RandomUniformLike"}
+_NO_HALF = {"QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul", "Range",
+            "NonMaxSuppression", "Celu", "CumSum", "Multinomial", "Bernoulli", "MelWeightMatrix", "EyeLike",
+            "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike"}
 # Inputs that stay FP32 at a node that computes in FP16: tensor(float) in the specification. Opset 10 has scales second.
 _FP32_INPUTS = {"Resize": (1, 2), "Upsample": (1,)}
 # Bounds beyond FP16 are no bounds: they become its largest number.

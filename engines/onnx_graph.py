@@ -1,5 +1,5 @@
 """An ONNX graph as nodes, constants and the type of every tensor, told from the operators without the onnx package."""
-from typing import Dict, List, NamedTuple, Set, Tuple
+from typing import Dict, List, NamedTuple, Tuple
 
 from wholebody.engines.onnx_nodes import Node, attribute_int, attribute_tensor, last_int, read_node, tensor_type
 from wholebody.engines.onnx_weights import FLOAT, HALF
@@ -59,18 +59,17 @@ def read_graph(message: memoryview) -> Graph:
         for name in node.inputs:
             if name and name not in types:
                 raise WireError("node %r reads %r, which nothing before it makes" % (node.name, name))
-        types.update(zip(node.outputs, _output_types(node, types)))
+        for name, dtype in zip(node.outputs, _output_types(node, types)):
+            if name in types:
+                raise WireError("node %r makes %r, which is there already" % (node.name, name))
+            if name:  # an output that is not wanted has none
+                types[name] = dtype
     return Graph(message, tuple(nodes), weights, inputs, tuple(outputs), types)
 
 
 def holds_half(graph: Graph) -> bool:
     """Whether some tensor of it is FP16 already."""
     return HALF in graph.types.values()
-
-
-def names_in(graph: Graph) -> Set[str]:
-    """All names that tensors have."""
-    return set(graph.types)
 
 
 def value_info_type(value_info: memoryview) -> int:

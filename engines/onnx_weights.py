@@ -26,8 +26,8 @@ def float_weights(tensor: memoryview) -> Weights:
     """Of a TensorProto of type FLOAT; WireError where its data do not fit its shape."""
     name = text(tensor, _NAME)
     if nested(tensor, _EXTERNAL):
-        raise BuildError("weights in a file beside the network (%s) are not converted to FP16: save it as one file first"
-                         % name)
+        raise BuildError("weights in a file beside the network (%s) are not converted to FP16: save it as one file "
+                         "first" % name)
     dims, count = tensor_dims(tensor), 1
     for dim in dims:
         count *= dim
