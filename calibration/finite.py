@@ -42,28 +42,28 @@ class FiniteReport(NamedTuple):
 
 def tensors_beyond_half(model: bytes, feeds: Feeds) -> List[LargeTensor]:
     """The tensors that exceed 65504 or are not finite while the network computes in FP32, in its order."""
-    return _beyond(model, _graph(model), feeds)
+    return _measured(model, _graph(model), feeds)[0]
 
 
 def nodes_beyond_half(model: bytes, feeds: Feeds) -> List[str]:
     """The nodes to keep in FP32: those that make or read a tensor beyond FP16."""
     graph = _graph(model)
-    return _makers_and_readers(graph, _beyond(model, graph, feeds))
+    return _makers_and_readers(graph, _measured(model, graph, feeds)[0])
 
 
 def check_half(model: bytes, feeds: Feeds, keep_fp32: Sequence[str] = ()) -> FiniteReport:
     """Runs the network in FP32 and, with what must be kept kept, in FP16; ModelError where that is not finite."""
     graph = _graph(model)
-    beyond = _beyond(model, graph, feeds)
+    beyond, expected = _measured(model, graph, feeds)
     keep = tuple(keep_fp32) + tuple(name for name in _makers_and_readers(graph, beyond) if name not in keep_fp32)
-    expected, found = _run(model, feeds), _run(convert(model, keep).data, feeds)
-    for name in expected:
+    found = _run(convert(model, keep).data, feeds)
+    for name in found:
         if not np.isfinite(expected[name]).all():
             raise ModelError(f"output {name} is not finite even in FP32: {_first(beyond)}")
         if not np.isfinite(found[name]).all():
             raise ModelError(f"output {name} is not finite in FP16, though no tensor exceeds {LARGEST_HALF:.0f} in "
                              "FP32: build with --fp32, or find the node with --keep-fp32")
-    error = max((_difference(expected[name], found[name]) for name in expected), default=0.0)
+    error = max((_difference(expected[name], found[name]) for name in found), default=0.0)
     return FiniteReport(tuple(beyond), keep, error)
 
 
@@ -77,16 +77,16 @@ def check_before_build(onnx: str, spec: BuildSpec) -> Tuple[BuildSpec, str]:
     shapes = input_shapes(model.inputs, card, spec, onnx)
     feeds = {shape.name: noise(shape, card.input if card and card.input.name == shape.name else None)
              for shape in shapes}
-    what = "one run on noise of " + ", ".join(str(list(shape.opt)) for shape in shapes)
+    what = "one run on noise of %s%s" % (", ".join(str(list(shape.opt)) for shape in shapes),
+                                         "" if card else " from 0 to 1, as it has no card")
     try:
         report = check_half(data, feeds, spec.keep_fp32)
     except WholebodyError as error:
         return spec, f"FP16 was not checked ({what}): {error}"
     more = [name for name in report.keep_fp32 if name not in spec.keep_fp32]
-    kept = (f"; {_first(report.beyond)}, beyond FP16: {len(more)} nodes around such tensors stay in FP32"
-            if report.beyond else "")
-    return (spec._replace(keep_fp32=report.keep_fp32),
-            f"FP16 against FP32, {what}: outputs differ by at most {report.error:.1e} of their largest magnitude{kept}")
+    showed = (f"{_first(report.beyond)}, beyond {LARGEST_HALF:.0f}: {len(more)} nodes around such tensors stay in "
+              "FP32, with them" if report.beyond else "no tensor goes beyond it,")
+    return spec._replace(keep_fp32=report.keep_fp32), f"FP16 check by {what}: {showed} all outputs are finite"
 
 
 def noise(shape: InputShape, picture: Optional[InputSpec]) -> Any:
@@ -111,7 +111,8 @@ def _graph(model: bytes) -> Graph:
         raise ModelError(f"not a readable ONNX file ({len(model)} bytes): {error}")
 
 
-def _beyond(model: bytes, graph: Graph, feeds: Feeds) -> List[LargeTensor]:
+def _measured(model: bytes, graph: Graph, feeds: Feeds) -> Tuple[List[LargeTensor], Dict[str, Any]]:
+    """The tensors beyond FP16, and the outputs, of one run in FP32."""
     found = [LargeTensor(name, name, float(np.abs(value).max())) for name, value in feeds.items()
              if graph.types.get(name) == FLOAT and np.size(value)]
     made = {name: node.name for node in graph.nodes for name in node.outputs if graph.types.get(name) == FLOAT}
@@ -119,7 +120,7 @@ def _beyond(model: bytes, graph: Graph, feeds: Feeds) -> List[LargeTensor]:
     for name, node in made.items():
         largest, total = (float(answers[name + suffix]) for suffix in _PROBES.values())
         found.append(LargeTensor(node, name, total if math.isnan(total) else largest))
-    return [tensor for tensor in found if not tensor.largest <= LARGEST_HALF]
+    return [tensor for tensor in found if not tensor.largest <= LARGEST_HALF], answers
 
 
 def _makers_and_readers(graph: Graph, beyond: Sequence[LargeTensor]) -> List[str]:

@@ -2,12 +2,14 @@
 
 Field numbers are those of onnx.proto (NodeProto, AttributeProto, TensorProto).
 """
+import struct
 from typing import Dict, Iterable, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from wholebody.protobuf import Field, encode_bytes, encode_number, fields, nested, rewritten, text, varints
 
 _INPUT, _OUTPUT, _NAME, _OPERATOR, _ATTRIBUTE, _DOMAIN = 1, 2, 3, 4, 5, 7
-_ATTRIBUTE_NAME, _ATTRIBUTE_INT, _ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPHS, _ATTRIBUTE_TYPE = 1, 3, 5, (6, 11), 20
+_ATTRIBUTE_NAME, _ATTRIBUTE_FLOAT, _ATTRIBUTE_INT, _ATTRIBUTE_TENSOR, _ATTRIBUTE_TYPE = 1, 2, 3, 5, 20
+_ATTRIBUTE_GRAPHS = (6, 11)
 _KIND_INT, _KIND_TENSOR = 2, 4
 _TENSOR_DIMS, _TENSOR_TYPE = 1, 2
 _STANDARD_DOMAINS = ("", "ai.onnx")
@@ -90,6 +92,12 @@ def attribute_int(node: Node, name: str, default: int) -> int:
     found = [field.value for field in fields(node.attributes.get(name, memoryview(b"")))
              if field.number == _ATTRIBUTE_INT]
     return found[-1] if found and isinstance(found[-1], int) else default
+
+
+def attribute_float(node: Node, name: str, default: float) -> float:
+    """The number in an attribute."""
+    found = nested(node.attributes.get(name, memoryview(b"")), _ATTRIBUTE_FLOAT)
+    return float(struct.unpack("<f", found[-1])[0]) if found and len(found[-1]) == 4 else default
 
 
 def attribute_tensor(node: Node, name: str) -> Optional[memoryview]:

@@ -58,7 +58,8 @@ def tensor_bytes(name: str, values: Any, dtype: int) -> bytes:
             inside = np.where(np.isfinite(values), np.clip(values, -LARGEST_HALF, LARGEST_HALF), values)
         values = inside.astype("<f2")
     head = b"".join(encode_number(_DIMS, dim) for dim in values.shape) + encode_number(_TYPE, dtype)
-    return head + encode_bytes(_NAME, name.encode("utf-8")) + encode_bytes(_RAW_DATA, values.tobytes())
+    data = encode_bytes(_RAW_DATA, values.tobytes()) if values.size else b""
+    return head + encode_bytes(_NAME, name.encode("utf-8")) + data
 
 
 def _weights(values: Any) -> Weights:

@@ -177,11 +177,17 @@ def test_weights_halve_the_file():
     assert len(to_fp16(data)) < 0.51 * len(data)
 
 
+EPSILON = text(1, "epsilon") + b"\x15" + struct.pack("<f", 1e-7) + number(20, 1)
 BEYOND = [
     ("too large", net([node("Mul", ["x", "w"], ["y"])], [scalar("w", 70000.0)]), "weights too large for FP16"),
     ("nothing left", net([node("Mul", ["x", "w"], ["y"])], [scalar("w", 1e-8)]), "weights too small for FP16"),
     ("a summand that is as good as none", net([node("Conv", ["x", "w", "b"], ["y"])],
                                               [w("w", 4, 4, 1, 1), weights("b", (4,), [1e-6] * 4)]), None),
+    ("a variance that epsilon covers", net([node("BatchNormalization", ["x", "s", "b", "m", "v"], ["y"])],
+                                           [w("s", 4), w("b", 4), w("m", 4), weights("v", (4,), [1e-6] * 4)]), None),
+    ("a variance that matters", net([node("BatchNormalization", ["x", "s", "b", "m", "v"], ["y"], EPSILON)],
+                                    [w("s", 4), w("b", 4), w("m", 4), weights("v", (4,), [1e-6] * 4)]),
+     "weights too small for FP16"),
     ("all zeros", net([node("Mul", ["x", "w"], ["y"])], [scalar("w", 0.0)]), None),
     ("minus infinity", net([node("Max", ["x", "w"], ["y"])], [scalar("w", -np.inf)]), None),
     ("a bound that is none", net([node("Clip", ["x", "", "w"], ["y"])], [scalar("w", 3.4e38)]), None),
