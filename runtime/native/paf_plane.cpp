@@ -25,27 +25,30 @@ inline float widened(uint16_t half) {
     return half & 0x8000 ? -value : value;
 }
 
-// Copies a row of floats, cleaned, and returns its largest absolute value.
-WB_CLONES float copy_floats(const float *source, float *out, int32_t width) {
-    Floats most = {};
-    int32_t x = 0;
-    for (; x + kLanes <= width; x += kLanes) {
-        Floats value;
-        load(value, source + x);
-        Floats size = (Floats)((Bits)value & kNoSign);
-        const Bits fits = size < kLargestCell;
-        value = (Floats)((Bits)value & fits);
-        size = (Floats)((Bits)size & fits);
-        most = size > most ? size : most;
-        store(out + x, value);
+// Copies rows of floats, cleaned, and notes the largest absolute value of each.
+WB_CLONES void copy_floats(const char *source, const wb_layout &layout, float *out, ptrdiff_t pitch, float *largest) {
+    for (int32_t y = 0; y < layout.height; ++y, source += layout.stride_row, out += pitch) {
+        const float *row = reinterpret_cast<const float *>(source);
+        Floats most = {};
+        int32_t x = 0;
+        for (; x + kLanes <= layout.width; x += kLanes) {
+            Floats value;
+            load(value, row + x);
+            Floats size = (Floats)((Bits)value & kNoSign);
+            const Bits fits = size < kLargestCell;
+            value = (Floats)((Bits)value & fits);
+            size = (Floats)((Bits)size & fits);
+            most = size > most ? size : most;
+            store(out + x, value);
+        }
+        float top = 0;
+        for (int lane = 0; lane < kLanes; ++lane) top = most[lane] > top ? most[lane] : top;
+        for (; x < layout.width; ++x) {
+            out[x] = usable(row[x]);
+            top = std::fabs(out[x]) > top ? std::fabs(out[x]) : top;
+        }
+        largest[y] = top;
     }
-    float largest = 0;
-    for (int lane = 0; lane < kLanes; ++lane) largest = std::max(largest, most[lane]);
-    for (; x < width; ++x) {
-        out[x] = usable(source[x]);
-        largest = std::max(largest, std::fabs(out[x]));
-    }
-    return largest;
 }
 
 float copy_any(const char *source, const wb_layout &layout, float *out) {
@@ -92,11 +95,10 @@ void Plane::load(const char *base, const wb_layout &layout) {
     row_largest.resize(height);
     largest = 0;
     const bool plain = layout.type == WB_FLOAT32 && layout.stride_column == static_cast<int64_t>(sizeof(float));
+    if (plain) copy_floats(base, layout, cells.data() + kPad * pitch + kPad, pitch, row_largest.data());
     for (int32_t y = 0; y < height; ++y) {
-        const char *source = base + y * layout.stride_row;
         float *out = cells.data() + static_cast<size_t>(y + kPad) * pitch + kPad;
-        row_largest[y] = plain ? copy_floats(reinterpret_cast<const float *>(source), out, width)
-                               : copy_any(source, layout, out);
+        if (!plain) row_largest[y] = copy_any(base + y * layout.stride_row, layout, out);
         largest = std::max(largest, row_largest[y]);
         for (int i = 1; i <= kPad; ++i) {
             out[-i] = out[0];
@@ -115,27 +117,21 @@ void CellSet::prepare(int32_t height, int32_t width) {
     height_ = height;
     width_ = width;
     words_ = (width + kWord - 1) / kWord;
-    own_.resize(static_cast<size_t>(height) * words_);
-    near_.resize(own_.size());
+    own_.resize(words_);
+    near_.resize(static_cast<size_t>(height) * words_);
     used_.resize(height);
 }
 
 void CellSet::mark(const Plane &plane, float threshold) {
-    for (int32_t y = 0; y < height_; ++y) {
-        if (!(plane.row_largest[y] > threshold)) continue;
-        uint64_t *own = own_.data() + static_cast<size_t>(y) * words_;
-        std::fill(own, own + words_, 0);
-        mark_row(plane.row(y + kPad) + kPad, width_, threshold, own);
-    }
-    for (int32_t y = 0; y < height_; ++y) {
-        uint64_t *near = near_.data() + static_cast<size_t>(y) * words_;
-        used_[y] = 0;
-        for (int32_t row = std::max(0, y - kPad); row <= std::min(height_ - 1, y + kPad); ++row) {
-            if (!(plane.row_largest[row] > threshold)) continue;
-            const uint64_t *own = own_.data() + static_cast<size_t>(row) * words_;
-            if (!used_[y]) std::fill(near, near + words_, 0);
+    std::fill(used_.begin(), used_.end(), uint8_t{0});
+    for (int32_t row = 0; row < height_; ++row) {
+        if (!(plane.row_largest[row] > threshold)) continue;
+        std::fill(own_.begin(), own_.end(), 0);
+        mark_row(plane.row(row + kPad) + kPad, width_, threshold, own_.data());
+        for (int32_t y = std::max(0, row - kPad); y <= std::min(height_ - 1, row + kPad); ++y) {
+            uint64_t *near = near_.data() + static_cast<size_t>(y) * words_;
+            for (int32_t i = 0; i < words_; ++i) near[i] = used_[y] ? near[i] | own_[i] : own_[i];
             used_[y] = 1;
-            for (int32_t i = 0; i < words_; ++i) near[i] |= own[i];
         }
     }
 }

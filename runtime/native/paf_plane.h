@@ -31,7 +31,7 @@ public:
 
 private:
     int32_t height_ = 0, width_ = 0, words_ = 0;
-    std::vector<uint64_t> own_, near_;
+    std::vector<uint64_t> own_, near_;  // of one row; of all
     std::vector<uint8_t> used_;
 };
 
