@@ -17,11 +17,28 @@ def check_fit(card: ModelCard, inputs: Sequence[TensorInfo], outputs: Sequence[T
         _refuse(where, "the card makes a %s input" % spec.dtype, inputs)
     sides: Tuple[Dim, ...] = ("?", "?") if spec.size is None else spec.size
     expected: Tuple[Dim, ...] = (1, 3) + sides if spec.layout == "NCHW" else (1,) + sides + (3,)
+    if len(found.shape) == 4 and all(_may_be(dim, want) for dim, want in zip(found.shape[1:], expected[1:])):
+        _check_batch(card, found, where)
     if len(found.shape) != 4 or not all(_may_be(dim, want) for dim, want in zip(found.shape, expected)):
         _refuse(where, "the card makes an input of [%s]" % ", ".join(str(d) for d in expected), inputs)
     if spec.size is None and any(isinstance(dim, int) for dim in _sides(found, spec.layout)):
         _refuse(where, "the card says that the input may have any size", inputs)
     _check_outputs(card, outputs, where)
+
+
+def _check_batch(card: ModelCard, found: TensorInfo, where: str) -> None:
+    """Frames come one at a time."""
+    batch = found.shape[0]
+    if not isinstance(batch, int) or batch == 1:
+        return
+    if where.lower().endswith(".engine"):
+        again = "build it again without --batch: wb-export build MODEL -o %s --overwrite" % where
+    elif card.source:
+        again = ("export it again for one picture, or for any number: wb-export onnx %s -o %s --batch 1 --overwrite"
+                 % (card.source, where))
+    else:
+        again = "export it again for one picture, or for any number"
+    raise CardError("%s takes %d pictures at once, and frames are given one at a time; %s" % (where, batch, again))
 
 
 def _check_outputs(card: ModelCard, outputs: Sequence[TensorInfo], where: str) -> None:

@@ -3,7 +3,6 @@
 The parser stops at the first node it does not take. That node is cut out and the rest asked again: what it would give
 becomes an input. Where nobody can say what shape that has, the nodes behind it remain unknown.
 """
-import importlib
 import os
 import pathlib
 import re
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import wholebody
-from wholebody.engines.rtx_libraries import load_rtx
+from wholebody.engines.trt_module import RTX, TENSORRT, TensorRT, load_tensorrt
 from wholebody.errors import MissingPackage, ModelError
 from wholebody.packages import require
 
@@ -23,16 +22,8 @@ _REPORTED = re.compile(r"In node (-?\d+) with name: .*? and operator: \S* \(.*?\
 _WHOLE_OPERATOR = "Plugin not found"  # holds for each node of that operator
 _RUN_POLYGRAPHY = "import sys; from polygraphy.tools import main; sys.exit(main())"
 _TIMEOUT_S = 900.0
-# polygraphy asks for TensorRT for RTX under this name, which no package has.
+# polygraphy asks for TensorRT-RTX under this name, which no package has.
 _RTX_MODULE = "import sys\nfrom wholebody.engines.rtx_libraries import load_rtx\nsys.modules[__name__] = load_rtx()\n"
-
-
-@dataclass(frozen=True)
-class Parser:
-    """Whose parser is asked."""
-
-    name: str  # with its version
-    rtx: bool
 
 
 @dataclass(frozen=True)
@@ -46,19 +37,19 @@ class NodeVerdict:
     reason: str = ""
 
 
-def find_parser() -> Parser:
-    """TensorRT where it is installed, else TensorRT for RTX; MissingPackage says what to install."""
+def find_parser() -> TensorRT:
+    """TensorRT where it is installed, else TensorRT-RTX; MissingPackage says what to install."""
     try:
-        return Parser("TensorRT " + str(importlib.import_module("tensorrt").__version__), rtx=False)
-    except ImportError:
+        return load_tensorrt(TENSORRT)
+    except MissingPackage:
         pass
     try:
-        return Parser("TensorRT for RTX " + str(load_rtx().__version__), rtx=True)
+        return load_tensorrt(RTX)
     except MissingPackage as error:
-        raise MissingPackage(f"no TensorRT here to ask: tensorrt is not installed, and {error}") from error
+        raise MissingPackage(f"there is no TensorRT to ask: tensorrt is not installed, and {error}") from error
 
 
-def inspect_capability(path: str, parser: Parser) -> list[NodeVerdict]:
+def inspect_capability(path: str, parser: TensorRT) -> list[NodeVerdict]:
     """A verdict on every node, in the file's order."""
     require("polygraphy", "export")
     onnx = require("onnx", "export")
@@ -79,7 +70,7 @@ class _Question:
         self.verdicts: dict[int, tuple[str, str]] = {}
         self.known = _known_tensors(model)
 
-    def ask_until_answered(self, parser: Parser) -> list[NodeVerdict]:
+    def ask_until_answered(self, parser: TensorRT) -> list[NodeVerdict]:
         """One round for each reason that the parser has."""
         while self.left:
             reports = _ask(self.model, parser, self.path)
@@ -129,27 +120,27 @@ def _known_tensors(model: Any) -> dict[str, Any]:
             if value.type.tensor_type.elem_type and value.type.tensor_type.HasField("shape")}
 
 
-def _ask(model: Any, parser: Parser, path: str) -> list[tuple[int, str]]:
+def _ask(model: Any, parser: TensorRT, path: str) -> list[tuple[int, str]]:
     """Place and reason of the nodes that the parser names; none when it takes the whole graph."""
     with tempfile.TemporaryDirectory() as folder:
         place = pathlib.Path(folder)
         (place / "model.onnx").write_bytes(model.SerializeToString())
         (place / "tensorrt_rtx.py").write_text(_RTX_MODULE, encoding="utf-8")
         ours = str(pathlib.Path(wholebody.__file__).resolve().parents[1])
-        paths = [str(place), ours, *filter(None, sys.path)] if parser.rtx else [ours, *filter(None, sys.path)]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths),
-                       "POLYGRAPHY_USE_TENSORRT_RTX": "1" if parser.rtx else "0"}
+        rtx = parser.module.__name__ != "tensorrt"
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([folder, ours, *filter(None, sys.path)]),
+                       "POLYGRAPHY_USE_TENSORRT_RTX": "1" if rtx else "0"}
         command = [sys.executable, "-c", _RUN_POLYGRAPHY, "inspect", "capability", "model.onnx", "-o", "answer"]
         try:
             done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True,
                                   errors="replace", timeout=_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            raise ModelError(f"{path}: {parser.name} gave no answer in {_TIMEOUT_S:.0f} s")
+            raise ModelError(f"{path}: {parser} gave no answer in {_TIMEOUT_S:.0f} s")
         answer = place / "answer" / "results.txt"
         if answer.is_file():
             return _read_answer(answer.read_text(encoding="utf-8"), len(model.graph.node), path)
         if done.returncode != 0 or "fully supported" not in done.stdout:
-            raise ModelError(f"{path}: polygraphy inspect capability with {parser.name} failed (exit code "
+            raise ModelError(f"{path}: polygraphy inspect capability with {parser} failed (exit code "
                              f"{done.returncode}): {_last_line(done.stdout + done.stderr)}")
     return []
 

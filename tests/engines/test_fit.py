@@ -32,7 +32,6 @@ MISFITS = [
      "makes a uint8 input"),
     ("NHWC", {"inputs": (INPUT._replace(shape=(1, 224, 224, 3)),)}, "an input of [1, 3, ?, ?]"),
     ("three dimensions", {"inputs": (INPUT._replace(shape=(3, 224, 224)),)}, "an input of [1, 3, ?, ?]"),
-    ("a fixed batch", {"inputs": (INPUT._replace(shape=(4, 3, "H", "W")),)}, "an input of [1, 3, ?, ?]"),
     ("a fixed size", {"inputs": (INPUT._replace(shape=(1, 3, 224, 224)),)}, "may have any size"),
     ("another output", {"outputs": (OUTPUT._replace(name="maps"),)}, "reads heatmaps from output 'all'"),
     ("fewer channels", {"outputs": (OUTPUT._replace(shape=("N", 38, "h", "w")),)},
@@ -58,3 +57,17 @@ def test_a_misfit_is_named_with_what_the_network_has(change, message):
     assert message in str(caught.value)
     assert "the network has: " in str(caught.value)
     assert "wb-export card net.onnx" in str(caught.value)
+
+
+BATCHES = [
+    ("net.onnx", "net.pth", "wb-export onnx net.pth -o net.onnx --batch 1 --overwrite"),
+    ("net.onnx", "", "export it again for one picture, or for any number"),
+    ("net.engine", "net.pth", "wb-export build MODEL -o net.engine --overwrite")]
+
+
+@pytest.mark.parametrize("where, source, says", BATCHES, ids=["a checkpoint's", "a foreign file", "an engine"])
+def test_a_fixed_number_of_pictures_is_refused_with_the_way_to_one(where, source, says):
+    with pytest.raises(CardError) as caught:
+        check_fit(CARD._replace(source=source), (INPUT._replace(shape=(4, 3, "H", "W")),), (OUTPUT,), where)
+    assert str(caught.value).startswith(where + " takes 4 pictures at once, and frames are given one at a time; ")
+    assert str(caught.value).endswith(says)

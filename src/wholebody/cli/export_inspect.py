@@ -2,9 +2,9 @@
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
 
-from wholebody.cli.frame import OK, Parser
+from wholebody.cli.frame import OK, REFUSED, Parser
 from wholebody.errors import MissingPackage, ModelError
 
 if TYPE_CHECKING:
@@ -25,11 +25,15 @@ def add_inspect(commands: "argparse._SubParsersAction[Parser]") -> None:
                                                        "(default: the card's at 16:9, else the file's own)")
     inspect.add_argument("--layers", type=int, default=5, metavar="N",
                          help="show the N costliest layers; of an engine, the first N")
+    inspect.add_argument("--capability", action="store_true",
+                         help="of an ONNX file: ask TensorRT's parser which nodes it takes; exit code 3 when not all")
     inspect.add_argument("--json", action="store_true", help="print it as JSON")
 
 
 def _inspect(args: argparse.Namespace) -> int:
     if args.model.lower().endswith(".engine"):
+        if args.capability:
+            args.parser.error("--capability is asked of ONNX files; %s has been built already" % args.model)
         from wholebody.cli.export_inspect_engine import inspect_engine
         return inspect_engine(args)
     from wholebody.card import METADATA_KEY
@@ -38,8 +42,15 @@ def _inspect(args: argparse.Namespace) -> int:
     found = inspect_onnx(args.model)
     card = card_of(found.model, args.model) if METADATA_KEY in found.model.metadata else None
     report = _report(args, found, card)
-    print(json.dumps(report, indent=2) if args.json else _text(report))
-    return OK
+    lines = _text(report)
+    taken = True
+    if args.capability:
+        from wholebody.cli.export_capability import capability_report, capability_text
+        report["capability"] = capability_report(args.model)
+        lines += capability_text(report["capability"])
+        taken = report["capability"]["taken"]
+    print(json.dumps(report, indent=2) if args.json else "\n".join(lines))
+    return OK if taken else REFUSED
 
 
 def _report(args: argparse.Namespace, found: "Inspection", card: "Optional[ModelCard]") -> Dict[str, Any]:
@@ -82,7 +93,7 @@ def _size(args: argparse.Namespace, found: "Inspection", card: "Optional[ModelCa
     return (fixed[1], fixed[0]) if len(fixed) == 2 else None
 
 
-def _text(report: Dict[str, Any]) -> str:
+def _text(report: Dict[str, Any]) -> List[str]:
     card, cost = report["card"], report["cost"]
     lines = ["%s: %.1f MB, opset %d, IR %d" % (report["model"], report["bytes"] / 1e6, report["opset"], report["ir"])]
     lines += ["input   " + text for text in report["inputs"]] + ["output  " + text for text in report["outputs"]]
@@ -97,8 +108,7 @@ def _text(report: Dict[str, Any]) -> str:
                                                                      report["int64_constants"]))
     lines.append("nodes   " + ", ".join("%s %d" % item for item in report["operators"].items()))
     if "unknown" in cost:
-        return "\n".join(lines + ["cost    unknown: " + cost["unknown"]])
+        return lines + ["cost    unknown: " + cost["unknown"]]
     lines.append("cost    %.3f GMAC (%.3f GFLOP) for one %dx%d picture"
                  % (cost["gmacs"], 2 * cost["gmacs"], cost["width"], cost["height"]))
-    return "\n".join(lines + ["        %6.3f GMAC  %s %s" % (x["gmacs"], x["operator"], x["layer"])
-                              for x in cost["costliest"]])
+    return lines + ["        %6.3f GMAC  %s %s" % (x["gmacs"], x["operator"], x["layer"]) for x in cost["costliest"]]
