@@ -35,7 +35,10 @@ def float_weights(tensor: memoryview) -> Weights:
     found = raw[-1] if raw else _joined(tensor, _FLOAT_DATA)
     if len(found) != 4 * count:
         raise WireError("weights %r of shape %s have %d bytes, expected %d" % (name, list(dims), len(found), 4 * count))
-    return _weights(np.frombuffer(found, "<f4").reshape(dims))
+    try:
+        return _weights(np.frombuffer(found, "<f4").reshape(dims))
+    except (ValueError, OverflowError):  # more dimensions, or a longer one, than NumPy has
+        raise WireError("weights %r have the impossible shape %s" % (name, list(dims)[:8]))
 
 
 def constant_weights(node: Node) -> Optional[Weights]:

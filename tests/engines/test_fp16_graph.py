@@ -249,6 +249,8 @@ REFUSED = [
     ("functions", net([node("Relu", ["x"], ["y"])]) + encode_bytes(25, text(1, "f")), (), BuildError, "inline them"),
     ("weights of another size", net([node("Mul", ["x", "w"], ["y"])], [w("w", 4) + number(1, 3)]), (), ModelError,
      r"weights 'w' of shape \[4, 3\] have 16 bytes, expected 48"),
+    ("weights of an impossible shape", net([node("Mul", ["x", "w"], ["y"])], [
+        number(1, 0) + number(1, 2 ** 63) + number(2, FLOAT) + text(8, "w")]), (), ModelError, "the impossible shape"),
     ("an input from nowhere", net([node("Relu", ["z"], ["y"])]), (), ModelError, "reads 'z', which nothing before it"),
     ("a name that two nodes make", net([node("Relu", ["x"], ["y"])] * 2), (), ModelError, "makes 'y', which is there"),
     ("no graph", b"\x08\x07", (), ModelError, "expected one graph in it, found 0"),
