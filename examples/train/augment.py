@@ -55,7 +55,7 @@ def _centre(rng: np.random.RandomState, photograph: Photograph, margin: float, o
     """The point of the photograph that comes to the middle of the crop; no nearer to an edge than it must be."""
     size = np.array(photograph.size, np.float64)
     least = np.minimum(margin, size / 2)
-    return np.clip(_wanted_centre(rng, photograph, size, options), least, size - least)
+    return np.asarray(np.clip(_wanted_centre(rng, photograph, size, options), least, size - least))
 
 
 def _wanted_centre(rng: np.random.RandomState, photograph: Photograph, size: np.ndarray,
@@ -80,7 +80,7 @@ def recoloured(rng: np.random.RandomState, picture: np.ndarray, options: Augment
     pixels = grey + (pixels - grey) * rng.uniform(1 - 2 * most, 1 + most)
     pixels *= rng.uniform(1 - most, 1 + most) * rng.uniform(1 - most / 3, 1 + most / 3, 3)
     pixels += rng.uniform(-most, most) * 128
-    return np.clip(pixels, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(pixels, 0, 255), np.uint8)
 
 
 def obstructed(rng: np.random.RandomState, picture: np.ndarray, options: Augmentation) -> np.ndarray:

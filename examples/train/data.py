@@ -2,7 +2,7 @@
 
 import pathlib
 from dataclasses import dataclass, field
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Iterator, NamedTuple, Optional, Sequence
 
 import cv2
 import numpy as np
@@ -101,7 +101,7 @@ def labelled_area(unlabelled_xyxy: np.ndarray, affine: np.ndarray, cells: int) -
 
 def batches(samples: Samples, size: int, first_step: int, steps: int, workers: int) -> Iterator[Batch]:
     """The batches of steps `first_step` to `steps`; they depend neither on where one starts nor on the workers."""
-    plan: List[Tuple[int, ...]] = [tuple(range(step * size, (step + 1) * size)) for step in range(first_step, steps)]
+    plan = [list(range(step * size, (step + 1) * size)) for step in range(first_step, steps)]
     loader: "DataLoader[Batch]" = DataLoader(
         samples, batch_sampler=plan, num_workers=workers, worker_init_fn=_quiet_worker,
         multiprocessing_context="spawn" if workers else None, prefetch_factor=4 if workers else None)

@@ -4,7 +4,7 @@ import csv
 import logging
 import pathlib
 import time
-from typing import Dict, List
+from typing import Dict, List, Optional
 
 import torch
 from torch import Tensor
@@ -100,7 +100,7 @@ def _samples(options: Options, skeleton: Skeleton) -> Samples:
     return Samples(photographs, SampleOptions(skeleton, options.crop, options.seed, teacher, options.augmentation))
 
 
-def photographs_of(options: Options, split: "pathlib.Path | None") -> List[Photograph]:
+def photographs_of(options: Options, split: Optional[pathlib.Path]) -> List[Photograph]:
     """The photographs a split names; all without a split."""
     names = None if split is None else split.read_text(encoding="utf-8").split()
     return load_photographs(options.annotations, options.images, get_skeleton(options.skeleton),
@@ -114,7 +114,7 @@ def _deliver(options: Options, state: TrainingState, skeleton: Skeleton) -> None
     if options.dev_split is None:
         return
     names = options.dev_split.read_text(encoding="utf-8").split()
-    precision = measure(options.output / MODEL, options.annotations, options.images, names)
+    precision = measure(options.output / MODEL, options.annotations, options.images, names)["AP"]
     log.info("step %d: AP %.4f on %d photographs", state.step, precision, len(names))
     with open(str(options.output / DEV_LOG), "a", encoding="utf-8") as file:
         file.write("%d,%.4f\n" % (state.step, precision))

@@ -1,6 +1,6 @@
 """How far answers are from the labels and from the teacher's maps."""
 
-from typing import NamedTuple, Sequence, Tuple
+from typing import NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from torch import Tensor
@@ -33,7 +33,7 @@ def losses(stages: Sequence[Maps], batch: Batch, label_weight: float, teacher_we
     return Losses(torch.stack(each).sum(), torch.stack(by_labels).sum(), torch.stack(by_teacher).sum(), each[-1])
 
 
-def _distance(answers: Maps, wanted: Maps, mask: "Tensor | None" = None) -> Tensor:
+def _distance(answers: Maps, wanted: Maps, mask: Optional[Tensor] = None) -> Tensor:
     total = answers[0].new_zeros(())
     for answer, want in zip(answers, wanted):
         squares = (answer - want) ** 2

@@ -45,7 +45,8 @@ def fill_cache(model: pathlib.Path, photographs: Sequence[Photograph], skeleton:
     started = time.monotonic()
     with open_estimator(str(model)) as estimate:
         if estimate.skeleton.name != skeleton.name or estimate.skeleton.paf_pairs != skeleton.paf_pairs:
-            raise ValueError("the teacher %s speaks of %s; expected %s" % (model, estimate.skeleton.name, skeleton.name))
+            raise ValueError("the teacher %s speaks of %s; expected %s"
+                             % (model, estimate.skeleton.name, skeleton.name))
         for done, photograph in enumerate(missing, 1):
             picture = cv2.imread(str(photograph.path))
             if picture is None:

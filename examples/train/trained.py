@@ -2,9 +2,10 @@
 
 import dataclasses
 import functools
+import json
 import pathlib
 import tempfile
-from typing import Any, Sequence
+from typing import Any, Dict, Sequence
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -63,21 +64,21 @@ def write_model(weights: pathlib.Path, skeleton: Skeleton, model: pathlib.Path) 
                     source=weights.name, overwrite=True)
 
 
-def measure(model: pathlib.Path, annotations: pathlib.Path, images: pathlib.Path, names: Sequence[str]) -> float:
-    """COCO AP of a model file on the photographs of the annotation file that are named."""
-    truth = chosen(load_annotations(str(annotations)), names)
+def measure(model: pathlib.Path, annotations: pathlib.Path, images: pathlib.Path,
+            names: Sequence[str] = ()) -> Dict[str, float]:
+    """COCO's statistics of a model file, on the photographs that are named or on all of the annotation file."""
     with tempfile.TemporaryDirectory() as folder, open_estimator(str(model)) as estimate:
-        results = pathlib.Path(folder) / "results.json"
-        run_on_annotated(estimate, AnnotatedImages(truth, str(images)), results, lambda *_: None)
-        return evaluate(truth, str(results)).statistics["AP"]
+        truth, results = pathlib.Path(folder) / "truth.json", pathlib.Path(folder) / "results.json"
+        write_text(truth, json.dumps(chosen(json.loads(annotations.read_text(encoding="utf-8")), names)))
+        labelled = load_annotations(str(truth))
+        run_on_annotated(estimate, AnnotatedImages(labelled, str(images)), results, lambda *_: None)
+        return dict(evaluate(labelled, str(results)).statistics)
 
 
-def chosen(truth: Any, names: Sequence[str]) -> Any:
-    """The same annotations for some photographs only, in place."""
+def chosen(truth: Dict[str, Any], names: Sequence[str]) -> Dict[str, Any]:
+    """The annotations of the photographs that are named, with or without suffix; all without names."""
     stems = {pathlib.PurePath(name).stem for name in names}
-    kept = [image for image in truth.dataset["images"] if pathlib.PurePath(image["file_name"]).stem in stems]
-    numbers = {image["id"] for image in kept}
-    entries = [entry for entry in truth.dataset["annotations"] if entry["image_id"] in numbers]
-    truth.dataset = dict(truth.dataset, images=kept, annotations=entries)
-    truth.createIndex()
-    return truth
+    images = [image for image in truth["images"] if not stems or pathlib.PurePath(image["file_name"]).stem in stems]
+    numbers = {image["id"] for image in images}
+    entries = [entry for entry in truth["annotations"] if entry["image_id"] in numbers]
+    return dict(truth, images=images, annotations=entries)
