@@ -17,7 +17,7 @@ from .coco import Photograph, load_photographs
 from .data import Batch, SampleOptions, Samples, batches
 from .loss import losses
 from .options import Options
-from .state import TrainingState
+from .state import TrainingState, frozen_parts
 from .teacher import fill_cache
 from .trained import INPUT_MEAN, INPUT_STD, measure, write_model, write_weights
 
@@ -60,11 +60,10 @@ def one_step(state: TrainingState, batch: Batch) -> Dict[str, float]:
     options, started = state.options, time.monotonic()
     rate = state.set_rate()
     batch = Batch(*(tensor.to(options.device) for tensor in batch))
-    _training_mode(state.network, options.freeze_norms)
+    _training_mode(state.network, options)
     with torch.autocast(torch.device(options.device).type, torch.bfloat16, enabled=options.precision == "bfloat16"):
         stages = state.network.stages(normalised(batch.pictures))
-    found = losses([(heatmaps.float(), pafs.float()) for heatmaps, pafs in stages], batch, options.label_weight,
-                   options.teacher_weight)
+    found = losses([(heatmaps.float(), pafs.float()) for heatmaps, pafs in stages], batch, state.weights)
     if not bool(torch.isfinite(found.total)):
         raise RuntimeError("step %d: the loss is not finite; try a lower --learning-rate" % state.step)
     state.optimizer.zero_grad()
@@ -84,9 +83,11 @@ def normalised(pictures: Tensor) -> Tensor:
     return ((rgb - INPUT_MEAN) / INPUT_STD).contiguous(memory_format=torch.channels_last)
 
 
-def _training_mode(network: WholebodyLite, freeze_norms: bool) -> None:
+def _training_mode(network: WholebodyLite, options: Options) -> None:
     network.train()
-    if freeze_norms:
+    for part in frozen_parts(network, options):
+        part.eval()
+    if options.freeze_norms:
         for module in network.encoder.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.eval()

@@ -25,6 +25,7 @@ class Options:
     cache: Optional[pathlib.Path] = None       # where the teacher's maps are kept; output/teacher without it
     teacher_weight: float = 1.0
     label_weight: float = 1.0
+    peak_weight: float = 2.0                   # how much more a cell counts where a map is 1 than where it is 0
     refinements: int = 1
     steps: int = 8000
     batch: int = 12
@@ -36,6 +37,7 @@ class Options:
     clip: float = 2.0                          # longest gradient
     average: float = 0.998                     # of the weights: share that one step leaves as it was
     freeze_norms: bool = False                 # leave the encoder's batch-norm statistics as they came
+    frozen_stages: int = 0                     # of the encoder, with its stem: left as they are
     precision: str = "float32"                 # or bfloat16
     device: str = "cpu"
     seed: int = 0

@@ -14,6 +14,7 @@ from wholebody.export.networks.lite import WholebodyLite
 from wholebody.files import replace_when_done
 from wholebody.skeletons import Skeleton
 
+from .loss import Weights
 from .options import Options
 
 LEAST_RATE = 0.01  # share of the learning rate that the last step has
@@ -35,6 +36,13 @@ def new_network(options: Options, skeleton: Skeleton) -> WholebodyLite:
     return network
 
 
+def frozen_parts(network: WholebodyLite, options: Options) -> List[nn.Module]:
+    """What of the encoder stays as it is."""
+    if not options.frozen_stages:
+        return []
+    return [network.encoder.stem, *list(network.encoder.stages)[:options.frozen_stages]]
+
+
 class TrainingState:
     """Network, moving average of it, optimizer and step."""
 
@@ -44,6 +52,10 @@ class TrainingState:
         network = new_network(options, skeleton).to(options.device)
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        for part in frozen_parts(self.network, options):
+            part.requires_grad_(False)
+        self.weights = Weights(options.label_weight, options.teacher_weight, options.peak_weight,
+                               skeleton.has_background)
         self.optimizer = torch.optim.AdamW(self._groups(), lr=options.learning_rate)
 
     def _groups(self) -> List[Dict[str, Any]]:

@@ -30,7 +30,8 @@ GROUPS: Tuple[Tuple[str, Tuple[Flag, ...]], ...] = (
         ("teacher", "model file with a card whose maps are learnt too"),
         ("cache", "folder for the teacher's maps"),
         ("teacher_weight", "weight of the teacher's maps"),
-        ("label_weight", "weight of the labels"))),
+        ("label_weight", "weight of the labels"),
+        ("peak_weight", "how much more a cell counts where a map is 1 than where it is 0"))),
     ("how it is learnt", (
         ("refinements", "stages after the first guess"),
         ("steps", "batches"),
@@ -43,6 +44,7 @@ GROUPS: Tuple[Tuple[str, Tuple[Flag, ...]], ...] = (
         ("clip", "longest gradient"),
         ("average", "share of the averaged weights that a step leaves as it was"),
         ("freeze_norms", "leave the encoder's batch-norm statistics as they came"),
+        ("frozen_stages", "stages of the encoder that, with its stem, stay as they are; 5 is all of it"),
         ("seed", "seed of weights and crops"))),
     ("augmentation", (
         ("scale", "smallest and largest size, times that at a height of 368"),

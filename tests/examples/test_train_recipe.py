@@ -20,7 +20,7 @@ from train import loop, train
 from train.augment import Augmentation, random_affine
 from train.coco import load_photographs
 from train.data import SampleOptions, Samples, batches, make_sample
-from train.loss import losses
+from train.loss import Weights, losses
 from train.state import TrainingState, rate_share
 from train.trained import chosen
 
@@ -117,7 +117,7 @@ def test_a_teacher_is_asked_once_and_learnt_from(
     assert len(files) == 10
     assert all(float(row["teacher"]) > 0 for row in curve(tmp_path / "run"))
     assert run(photographs, tmp_path / "again", "--teacher", teacher, "--cache", cache, "--precision", "bfloat16",
-               "--freeze-norms") == 0
+               "--freeze-norms", "--frozen-stages", 3) == 0
     assert {path: path.stat().st_mtime_ns for path in cache.rglob("*.npz")} == files
 
 
@@ -186,11 +186,28 @@ def test_labels_do_not_count_where_people_are_unlabelled_but_the_teacher_does(ph
     batch = next(iter(batches(samples, 2, 0, 1, workers=0)))
     blind = batch._replace(mask=torch.zeros_like(batch.mask))
     answers = [(torch.ones_like(batch.heatmaps), torch.ones_like(batch.pafs))]
-    assert losses(answers, batch, 1.0, 1.0).total > 0
-    assert losses(answers, blind, 1.0, 1.0).total == 0
+    assert losses(answers, batch, Weights()).total > 0
+    assert losses(answers, blind, Weights()).total == 0
     taught = blind._replace(teacher_heatmaps=batch.heatmaps, teacher_pafs=batch.pafs)
-    assert losses(answers, taught, 1.0, 1.0).total > 0
-    assert losses([(batch.heatmaps, batch.pafs)], taught, 1.0, 1.0).total == 0
+    assert losses(answers, taught, Weights()).total > 0
+    assert losses([(batch.heatmaps, batch.pafs)], taught, Weights(peaks=2.0)).total == 0
+
+
+def test_a_missed_peak_costs_more_than_a_false_one(photographs: tuple) -> None:
+    batch = next(iter(batches(Samples(load(photographs), SampleOptions(COCO_18, 96, seed=3)), 1, 0, 1, workers=0)))
+    peak = torch.zeros_like(batch.heatmaps)
+    peak[0, 0, 5, 5], peak[0, 18] = 1, 1
+    peak[0, 18, 5, 5] = 0
+    nothing = torch.zeros_like(peak)
+    nothing[0, 18] = 1
+    pafs = torch.zeros_like(batch.pafs)
+    everywhere = torch.ones_like(batch.mask)
+
+    def cost(answer: torch.Tensor, want: torch.Tensor) -> float:
+        told = batch._replace(heatmaps=want, pafs=pafs, mask=everywhere)
+        return float(losses([(answer, pafs)], told, Weights(peaks=2.0)).labels)
+
+    assert cost(nothing, peak) == pytest.approx(3 * cost(peak, nothing))
 
 
 def test_the_rate_rises_then_falls() -> None:
