@@ -25,6 +25,8 @@ class Weights(NamedTuple):
 
     labels: float = 1.0
     teacher: float = 1.0
+    heatmaps: float = 1.0
+    """Beside fields, which have more channels and larger squares."""
     peaks: float = 0.0
     """A cell counts 1 + peaks * |map|: most cells are empty, and few steps would be spent on the others."""
     background: bool = True
@@ -46,9 +48,9 @@ def losses(stages: Sequence[Maps], batch: Batch, weights: Weights) -> Losses:
 
 def _distance(answers: Maps, wanted: Maps, weights: Weights, mask: Optional[Tensor] = None) -> Tensor:
     total = answers[0].new_zeros(())
-    for answer, want, background in zip(answers, wanted, (weights.background, False)):
+    for answer, want, background, weight in zip(answers, wanted, (weights.background, False), (weights.heatmaps, 1)):
         squares = (answer - want) ** 2 * (1 + weights.peaks * _presence(want, background))
-        total = total + (squares if mask is None else squares * mask).sum(dim=1).mean()
+        total = total + weight * (squares if mask is None else squares * mask).sum(dim=1).mean()
     return total
 
 

@@ -24,7 +24,8 @@ class Options:
     teacher: Optional[pathlib.Path] = None     # a model file with a card and the same skeleton
     cache: Optional[pathlib.Path] = None       # where the teacher's maps are kept; output/teacher without it
     teacher_weight: float = 1.0
-    label_weight: float = 1.0
+    label_weight: float = 0.3
+    heatmap_weight: float = 3.0                # of heat maps beside fields, whose squares are many more
     peak_weight: float = 2.0                   # how much more a cell counts where a map is 1 than where it is 0
     refinements: int = 1
     steps: int = 8000

@@ -54,8 +54,8 @@ class TrainingState:
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         for part in frozen_parts(self.network, options):
             part.requires_grad_(False)
-        self.weights = Weights(options.label_weight, options.teacher_weight, options.peak_weight,
-                               skeleton.has_background)
+        self.weights = Weights(options.label_weight, options.teacher_weight, options.heatmap_weight,
+                               options.peak_weight, skeleton.has_background)
         self.optimizer = torch.optim.AdamW(self._groups(), lr=options.learning_rate)
 
     def _groups(self) -> List[Dict[str, Any]]:

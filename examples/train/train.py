@@ -31,6 +31,7 @@ GROUPS: Tuple[Tuple[str, Tuple[Flag, ...]], ...] = (
         ("cache", "folder for the teacher's maps"),
         ("teacher_weight", "weight of the teacher's maps"),
         ("label_weight", "weight of the labels"),
+        ("heatmap_weight", "weight of heat maps beside fields"),
         ("peak_weight", "how much more a cell counts where a map is 1 than where it is 0"))),
     ("how it is learnt", (
         ("refinements", "stages after the first guess"),
