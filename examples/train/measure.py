@@ -15,6 +15,7 @@ if not __package__:
 
 from train.trained import measure  # noqa: E402
 from wholebody.files import write_text  # noqa: E402
+from wholebody.poses import Frame  # noqa: E402
 from wholebody.runtime.estimator import Estimator, open_estimator  # noqa: E402
 
 FRAME = (480, 856)  # height, width of the picture that is timed; the network sees 656x368
@@ -27,11 +28,9 @@ def frame_ms(models: Sequence[pathlib.Path], rounds: int, threads: int) -> List[
     times: List[List[float]] = [[] for _ in models]
     for turn in range(rounds + 1):
         for estimate, taken in zip(opened, times):
-            feed, _ = estimate._preprocess(frame)
-            started = time.perf_counter()
-            estimate.engine.infer({estimate.card.input.name: feed})
+            result = estimate.process(Frame(frame, turn, time.monotonic(), "frame"))
             if turn:  # the first round warms up
-                taken.append(1e3 * (time.perf_counter() - started))
+                taken.append(result.stage_ms["engine"])
     for estimate in opened:
         estimate.close()
     return [round(statistics.median(taken), 1) for taken in times]
