@@ -101,8 +101,8 @@ def test_a_network_that_is_fp16_already_is_left_alone(tmp_path):
 
 def test_noise_is_prepared_as_the_card_says():
     card = card_from_json('{"name": "n", "skeleton": "COCO_18", "input": {"name": "x", "scale": 0.5, '
-                          '"mean": [1, 2, 3], "std": [2, 2, 2]}, "heads": [{"kind": "paf", "stride": 8, "outputs": {"heatmaps": '
-                          '{"output": "y"}, "pafs": {"output": "y"}}}]}')
+                          '"mean": [1, 2, 3], "std": [2, 2, 2]}, "heads": [{"kind": "paf", "stride": 8, "outputs": '
+                          '{"heatmaps": {"output": "y"}, "pafs": {"output": "y"}}}]}')
     shape = InputShape("x", "float32", *[(1, 3, 32, 32)] * 3)
     prepared, pixels = noise(shape, card.input), noise(shape._replace(dtype="uint8"), None)
     np.testing.assert_allclose(prepared[0, 2], (pixels[0, 2] * 0.5 - 3) / 2, atol=1e-6)
