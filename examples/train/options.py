@@ -11,7 +11,7 @@ from .augment import Augmentation
 
 @dataclass(frozen=True)
 class Options:
-    """One run. The defaults are those of the network that comes with the package."""
+    """One run. The defaults are for a longer one than the default network had; its own are in README.md."""
 
     images: pathlib.Path
     annotations: pathlib.Path
@@ -35,7 +35,7 @@ class Options:
     encoder_rate: float = 0.5                  # times the learning rate
     weight_decay: float = 1e-4
     warm_up: int = 300                         # steps
-    clip: float = 2.0                          # longest gradient
+    clip: float = 5.0                          # longest gradient
     average: float = 0.998                     # of the weights: share that one step leaves as it was
     freeze_norms: bool = False                 # leave the encoder's batch-norm statistics as they came
     frozen_stages: int = 0                     # of the encoder, with its stem: left as they are
