@@ -16,9 +16,9 @@ def ratio(slow, quick):
     slow(), quick()
     for _ in range(ROUNDS):
         for run, seconds in times.items():
-            start = time.thread_time() if hasattr(time, "thread_time") else time.process_time()
+            start = time.process_time()
             run()
-            seconds.append((time.thread_time() if hasattr(time, "thread_time") else time.process_time()) - start)
+            seconds.append(time.process_time() - start)
     return statistics.median(times[slow]) / statistics.median(times[quick])
 
 
