@@ -44,6 +44,26 @@ def test_an_engine_finds_who_the_network_finds(place, tensorrt, capsys, version)
     assert FakeDevice.open_devices == 0
 
 
+@pytest.mark.parametrize("words", [[], ["--arch", "default"]], ids=["nothing", "--arch default"])
+def test_without_a_model_the_one_that_comes_along_is_built_and_kept_beside_it(place, tensorrt, capsys, words):
+    assert wb_export(["build"] + words + ["--fp32", "--size", "112x64", "-o", "lite.engine"]) == 0
+    assert (place / "wholebody-lite.onnx").is_file()
+    assert "wrote lite.engine" in capsys.readouterr().out
+    assert wb_run(["--engine", "lite.engine", "--source", "four.png", "--json", "out"]) == 0
+    assert wb_export(["build", "--fp32", "--size", "112x64", "-o", "lite.engine", "--overwrite"]) == 0
+    (place / "wholebody-lite.onnx").write_bytes(b"mine")
+    assert wb_export(["build", "--fp32", "--size", "112x64", "-o", "other.engine"]) == 1
+    assert "wholebody-lite.onnx exists" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["net.onnx", "--arch", "default"], ["--arch", "body25"]], ids=" ".join)
+def test_a_model_and_the_default_do_not_go_together(tensorrt, capsys, words):
+    with pytest.raises(SystemExit) as stop:
+        wb_export(["build"] + words + ["--fp32", "-o", "net.engine"])
+    assert stop.value.code == 2
+    assert "--arch" in capsys.readouterr().err
+
+
 def test_an_engine_of_many_sizes_runs_at_the_size_it_is_tuned_for_or_as_asked(place, tensorrt, capsys):
     words = ["build", "net.onnx", "--fp32", "--min-size", "64x64", "--opt-size", "112x64", "--max-size", "256x128"]
     assert wb_export(words + ["-o", "net.engine"]) == 0

@@ -22,9 +22,12 @@ def add_build(commands: "argparse._SubParsersAction[Parser]") -> None:
                     "An ONNX file needs TensorRT alone; a checkpoint needs PyTorch too and is exported first. "
                     "With --target rtx:8.6 a TensorRT-RTX engine for other GPUs is built, on any machine.")
     build.set_defaults(run=_build, parser=build)
-    build.add_argument("model", metavar="MODEL_OR_CHECKPOINT", help="an ONNX file, or a checkpoint of a known network")
+    build.add_argument("model", metavar="MODEL_OR_CHECKPOINT", nargs="?",
+                       help="an ONNX file, or a checkpoint of a known network; without one wholebody-lite, which comes "
+                            "along")
     build.add_argument("-o", "--output", metavar="MODEL.engine", required=True, help="where to write the engine")
-    build.add_argument("--arch", metavar="NAME", help="of a checkpoint: which network it is (wb-export onnx --list)")
+    build.add_argument("--arch", metavar="NAME", help="of a checkpoint: which network it is (wb-export onnx --list); "
+                                                      "default, without a model, is wholebody-lite")
     _add_precision(build.add_argument_group("precision"))
     _add_shape(build.add_argument_group("shape"))
     _add_builder(build.add_argument_group("builder"))
@@ -85,7 +88,7 @@ def _build(args: argparse.Namespace) -> int:
     for target in (args.output, manifest_path(args.output)):
         check_target(target, args.overwrite)
     progress = BuildProgress(args.quiet)
-    model = args.model if args.model.lower().endswith(".onnx") else _export(args)
+    model = _onnx_of(args)
     try:
         if spec.precision == "fp16" and (spec.target or spec.strongly_typed):
             spec = _checked(model, spec, progress)
@@ -141,6 +144,29 @@ def _spec(args: argparse.Namespace) -> "BuildSpec":
                      low, high, args.workspace, args.optimization_level, args.dla, args.gpu_fallback,
                      args.timing_cache, args.version_compatible, args.strip, args.strongly_typed, args.target,
                      args.calibration, tuple(args.keep_fp32), args.own_kernels)
+
+
+def _onnx_of(args: argparse.Namespace) -> str:
+    """The file to build from."""
+    if args.arch == "default" and args.model:
+        args.parser.error("--arch default is the network that comes along: leave %s out" % args.model)
+    if args.model is None:
+        return _copy_default(args)
+    return str(args.model) if args.model.lower().endswith(".onnx") else _export(args)
+
+
+def _copy_default(args: argparse.Namespace) -> str:
+    """wholebody-lite beside the engine, where --rebuild finds it."""
+    from wholebody.default_model import DEFAULT_MODEL, default_model_path
+    from wholebody.engines.onnxfile import read_bytes
+    from wholebody.files import write_bytes
+    if args.arch not in (None, "default"):
+        args.parser.error("--arch %s is of a checkpoint: name it, or leave --arch out for wholebody-lite" % args.arch)
+    data = read_bytes(default_model_path())
+    args.model = str(pathlib.Path(args.output).with_name(DEFAULT_MODEL))
+    if not pathlib.Path(args.model).is_file() or read_bytes(args.model) != data:
+        write_bytes(args.model, data, args.overwrite)
+    return str(args.model)
 
 
 def _export(args: argparse.Namespace) -> str:
