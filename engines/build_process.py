@@ -200,7 +200,8 @@ def _manifest(job: BuildJob, network: _Network, facts: Dict[str, Any]) -> Manife
         product=facts["product"], tensorrt=facts["tensorrt"], board=job.board, strategy=facts["strategy"],
         builder_flags=tuple(facts["builder_flags"]), workspace_mb=job.workspace_mb,
         timing_cache_sha256=facts["timing_cache_sha256"], calibration_sha256=facts["calibration_sha256"],
-        build_seconds=facts["seconds"], built_by=__version__, layers=facts["layers"])
+        build_seconds=facts["seconds"], built_by=__version__, layers=facts["layers"],
+        kept_fp32=tuple(facts["kept_fp32"]))
 
 
 def _card_of_engine(card: Optional[ModelCard], shapes: Tuple[InputShape, ...]) -> Optional[ModelCard]:

@@ -38,6 +38,7 @@ class Manifest(NamedTuple):
     built_by: str                  # version of wholebody
     accuracy: Optional[Dict[str, Any]] = None  # what the accuracy gate measured
     layers: Optional[Any] = None   # as the inspector told on the machine that built it
+    kept_fp32: Tuple[str, ...] = ()  # nodes of the network that compute in FP32 in an FP16 engine
 
     @property
     def input_infos(self) -> Tuple[TensorInfo, ...]:
@@ -84,7 +85,7 @@ def _manifest(data: Dict[str, Any], where: str) -> Manifest:
         spec=spec_from_dict(data["spec"], where + ": spec"), board=Board(**data["board"]),
         inputs=tuple(shape_from_dict(shape) for shape in data["inputs"]),
         outputs=tuple(TensorInfo(o["name"], tuple(o["shape"]), o["dtype"]) for o in data["outputs"]),
-        builder_flags=tuple(data["builder_flags"]))
+        builder_flags=tuple(data["builder_flags"]), kept_fp32=tuple(data["kept_fp32"]))
     return Manifest(**known)
 
 

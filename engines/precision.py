@@ -1,8 +1,8 @@
 """How a precision is told to TensorRT: by builder flags where it has them, else by the graph itself."""
-import importlib
-from typing import Any, Dict, NamedTuple, Sequence, Tuple
+from typing import Dict, NamedTuple, Sequence, Tuple
 
 from wholebody.engines.build_spec import BuildSpec
+from wholebody.engines.fp16_graph import HalfModel, convert
 from wholebody.engines.inspection import Inspection
 from wholebody.engines.trt_features import ALWAYS, NEVER, Features
 from wholebody.errors import BuildError
@@ -47,16 +47,9 @@ def plan_precision(features: Features, spec: BuildSpec, graph: GraphPrecision, t
     return _by_flags(features, spec, graph, trt_name)
 
 
-def prepare_graph(data: bytes, plan: PrecisionPlan, keep_fp32: Sequence[str]) -> bytes:
-    """The bytes that TensorRT is to parse."""
-    if plan.conversion == AS_IT_IS:
-        return data
-    try:
-        to_fp16: Any = importlib.import_module("wholebody.engines.fp16_graph").to_fp16
-    except ImportError:
-        raise BuildError("this version does not convert a graph to FP16 itself: build an FP32 engine with --fp32, "
-                         "or give a graph that is FP16 already")
-    return bytes(to_fp16(data, keep_fp32))
+def prepare_graph(data: bytes, plan: PrecisionPlan, keep_fp32: Sequence[str], where: str) -> HalfModel:
+    """The bytes that TensorRT is to parse, and the nodes that stay in FP32 in them; `where` names them in errors."""
+    return HalfModel(data, ()) if plan.conversion == AS_IT_IS else convert(data, keep_fp32, where)
 
 
 def _check_graph(spec: BuildSpec, graph: GraphPrecision) -> None:
@@ -88,6 +81,8 @@ def _by_flags(features: Features, spec: BuildSpec, graph: GraphPrecision, trt_na
 
 def _by_graph(features: Features, spec: BuildSpec, graph: GraphPrecision, why: str) -> PrecisionPlan:
     conversion, how = AS_IT_IS, "every tensor stays FP32, TF32 off"
+    if spec.keep_fp32 and (spec.precision == "int8" or graph.half):
+        raise BuildError("%s: it is taken as it is: leave --keep-fp32 out, or give the FP32 network with --fp16" % why)
     if spec.precision == "int8":
         if not graph.quantised:
             raise BuildError("%s: %s" % (why, _no_ranges(table=False)))

@@ -5,6 +5,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from wholebody.engines.build_spec import BuildSpec
 from wholebody.engines.calibration_table import CalibrationTable, read_table
+from wholebody.engines.fp16_nodes import kept_notes
 from wholebody.engines.inspection import inspect_onnx
 from wholebody.engines.onnxfile import graph_sha256, parse_onnx, read_bytes
 from wholebody.engines.precision import FLAGS, graph_precision, plan_precision, prepare_graph
@@ -50,13 +51,14 @@ def build_plan(trt: TensorRT, job: BuildJob, say: Say) -> BuiltPlan:
     logger = make_logger(trt.module, book)
     init_plugins(trt, logger)
     builder = _builder(trt, logger, book)
-    # The file's bytes live no longer than the parser reads them: memory is what small boards lack.
-    network, parser = parse_network(trt, builder, logger, book,
-                                    prepare_graph(_read_model(job), precision, spec.keep_fp32), job.model,
-                                    precision.strongly_typed_flag)
+    graph = prepare_graph(_read_model(job), precision, spec.keep_fp32, job.model)
+    kept = [node.name for node in graph.kept] + list(spec.keep_fp32 if precision.builder_flags else ())
+    notes = kept_notes(graph.kept)
+    network, parser = parse_network(trt, builder, logger, book, graph.data, job.model, precision.strongly_typed_flag)
+    del graph  # memory is what small boards lack
     config = make_config(trt, builder, spec, precision, job.workspace_mb)
     set_shapes(builder, network, config, job.shapes)
-    notes = _precision_notes(trt, builder, spec)
+    notes += _precision_notes(trt, builder, spec)
     if precision.strategy == FLAGS and spec.keep_fp32 and precision.builder_flags:
         keep_layers_fp32(trt, network, spec.keep_fp32)
     notes += _give_ranges(network, table)
@@ -69,7 +71,7 @@ def build_plan(trt: TensorRT, job: BuildJob, say: Say) -> BuiltPlan:
     facts = {
         "tensorrt": trt.features.version, "product": trt.name, "strategy": precision.strategy,
         "builder_flags": list(precision.builder_flags), "outputs": _outputs(network),
-        "notes": notes + book.summary(), "calibration_sha256": table.sha256 if table else "",
+        "notes": notes + book.summary(), "kept_fp32": kept, "calibration_sha256": table.sha256 if table else "",
         "seconds": round(time.monotonic() - started, 3)}
     return BuiltPlan(memoryview(plan), dict(facts, **cache))
 

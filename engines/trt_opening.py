@@ -14,8 +14,10 @@ from wholebody.engines.engine_pair import (
     rebuild_command,
 )
 from wholebody.engines.fit import check_fit
+from wholebody.engines.fp16_graph import convert
 from wholebody.engines.manifest import Manifest
 from wholebody.engines.onnxfile import graph_sha256, parse_onnx, read_bytes
+from wholebody.engines.precision import GRAPH
 from wholebody.engines.trt_bindings_engine import TrtBindingsEngine
 from wholebody.engines.trt_engine import TrtEngine, deserialize
 from wholebody.engines.trt_module import RTX, TENSORRT, TensorRT, load_tensorrt
@@ -68,7 +70,10 @@ def network_beside(engine: str, manifest: Manifest) -> Tuple[pathlib.Path, bytes
 
 def _weights(engine: str, manifest: Manifest) -> bytes:
     try:
-        return network_beside(engine, manifest)[1]
+        path, data = network_beside(engine, manifest)
+        # A network that was made FP16 for the builder takes FP16 weights back.
+        converted = manifest.strategy == GRAPH and manifest.spec.precision == "fp16"
+        return convert(data, manifest.spec.keep_fp32, str(path)).data if converted else data
     except EngineMismatch:
         raise
     except ModelError as error:

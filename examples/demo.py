@@ -1,6 +1,7 @@
-"""The demo: draws mannequins, finds them with wb-run, and says how many of them it found.
+"""The demo: draws mannequins, finds them with wb-run, and says how many of them it found; or finds people in yours.
 
     python examples/demo.py demo-output
+    python examples/demo.py demo-output photo.jpg
 """
 import json
 import pathlib
@@ -24,6 +25,8 @@ PAN_FRAMES, PAN_STEP, PAN_FPS = 60, 8, 20
 
 def main() -> int:
     out = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "demo-output")
+    if len(sys.argv) > 2:
+        return find_people(out, sys.argv[2])
     scenes = draw_pictures(out / "scenes")
     draw_video(out / "pan.mp4")
     run(["wb-run", "--engine", MODEL, "--source", out / "scenes", "--overlay", out / "overlay", "--json", out / "json",
@@ -33,6 +36,13 @@ def main() -> int:
         found = json.loads((out / "json" / f"{name}_keypoints.json").read_text(encoding="utf-8"))["people"]
         print(f"{name}: {len(scene.keypoints)} drawn, {len(found)} found")
     print(f"Look at the pictures: {out}/overlay/*.png and {out}/pan_poses.mp4")
+    return 0
+
+
+def find_people(out: pathlib.Path, source: str) -> int:
+    """A photograph, a folder of them or a video, with the network for people that comes along."""
+    run(["wb-run", "--source", source, "--overlay", out / "people", "--overwrite"])
+    print(f"Look at the pictures: {out}/people")
     return 0
 
 

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from wholebody.export.networks import lightweight, openpose, trt_pose
+from wholebody.export.networks import lightweight, lite, openpose, trt_pose
 from wholebody.export.networks.layers import official_name
 from wholebody.export.networks.lightweight import LightweightOpenPose
+from wholebody.export.networks.lite import WholebodyLite
 from wholebody.export.networks.openpose import OpenPose
 from wholebody.export.networks.openpose_2017 import OneBranch, TwoBranches
 
-CAFFE, LIGHTWEIGHT, TRT_POSE = "caffe", "lightweight", "trt_pose"  # whose names the tensors carry
+CAFFE, LIGHTWEIGHT, TRT_POSE, OWN = "caffe", "lightweight", "trt_pose", "own"  # whose names the tensors carry
 
 
 @dataclass(frozen=True)
@@ -107,5 +108,7 @@ _ALL = (
     *(_lightweight(refinements) for refinements in (3, 2, 1)),
     _trt_pose("resnet18", trt_pose.trt_pose_resnet18, 224, r"resnet\.fc"),
     _trt_pose("densenet121", trt_pose.trt_pose_densenet121, 256, r"densenet\.classifier"),
+    Architecture("wholebody-lite", WholebodyLite, "COCO_18", (("heatmaps", lite.HEATMAPS), ("pafs", lite.PAFS)),
+                 "wholebody-lite", (368, 656), OWN),
 )
 ARCHITECTURES = {architecture.name: architecture for architecture in _ALL}

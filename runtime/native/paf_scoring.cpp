@@ -21,54 +21,67 @@ WB_INLINE int32_t nearest(float position, int32_t size) {
     return std::max(0, std::min(size - 1, static_cast<int32_t>(position + 0.5f)));
 }
 
+// The same of eight samples, `sample` steps from `start`.
+WB_INLINE void nearest_of(float start, const Floats &step, const Floats &sample, int32_t size, Bits &pixel) {
+    pixel = __builtin_convertvector((start + sample * step) + 0.5f, Bits);
+    pixel = pixel < size - 1 ? pixel : Bits{} + (size - 1);
+    pixel = pixel > 0 ? pixel : Bits{};
+}
+
+// The field at eight pixels.
+template <typename Reader>
+WB_INLINE void read_eight(const Reader &reader, const int32_t *xs, const int32_t *ys, Floats &field_x, Floats &field_y) {
+    Quad quads[kLanes];
+    Lanes<4>::Floats x[kLanes / 4], y[kLanes / 4];
+    for (int lane = 0; lane < kLanes; ++lane) reader.at(xs[lane], ys[lane], quads[lane]);
+    for (int half = 0; half < kLanes / 4; ++half) sums_of(quads + 4 * half, x[half], y[half]);
+    load(field_x, x);
+    load(field_y, y);
+}
+
 WB_INLINE int32_t samples_of(float longest) {
     return std::max(kSamplesMin, std::min(kSamplesMax, static_cast<int32_t>(std::sqrt(5.0f * longest) + 0.5f)));
 }
 
-// The samples of one pair, in any order.
+// Mean of the accepted samples of the pair of `a`; kUnsupported as soon as too many were not.
 template <typename Reader>
-struct Samples {
-    const Reader &reader;
-    const Peak &a;
-    Vector step, unit;
-
-    WB_INLINE float dot(int32_t m) const {
-        Quad quad;
-        reader.at(nearest(a.x + static_cast<float>(m) * step.x, reader.width),
-                  nearest(a.y + static_cast<float>(m) * step.y, reader.height), quad);
-        const Vector at = sum_of(quad);
-        return unit.x * at.x + unit.y * at.y;
-    }
-};
-
-// Mean of the accepted samples; kUnsupported as soon as too many were not.
-template <typename Reader>
-WB_INLINE float mean_of(const Samples<Reader> &samples, int32_t count, int32_t spare, float first, float threshold) {
+WB_INLINE float mean_of(const ScoringRules &rules, const Reader &reader, const Peak &a, Vector step, Vector unit,
+                        int32_t count) {
+    const Floats steps_x = Floats{} + step.x, steps_y = Floats{} + step.y;
+    Bits samples = {0, 1, 2, 3, 4, 5, 6, 7};
     float sum = 0;
     int32_t accepted = 0;
-    for (int32_t m = 0; m < count; ++m) {
-        const float dot = m == 0 ? first : samples.dot(m);
-        if (dot > threshold) {
-            sum += dot;
-            ++accepted;
-        } else if (--spare < 0) {
-            return kUnsupported;
+    for (int32_t begun = 0; begun < count; begun += kLanes, samples += kLanes) {
+        const Floats sample = __builtin_convertvector(samples, Floats);
+        Bits x, y;
+        nearest_of(a.x, steps_x, sample, reader.width, x);
+        nearest_of(a.y, steps_y, sample, reader.height, y);
+        int32_t xs[kLanes], ys[kLanes];
+        store(xs, x);
+        store(ys, y);
+        Floats field_x, field_y;
+        read_eight(reader, xs, ys, field_x, field_y);
+        Floats dots = unit.x * field_x + unit.y * field_y;
+        const Bits passes = (dots > rules.threshold) & (samples < count);
+        dots = (Floats)((Bits)dots & passes);
+        // One by one and in order, as OpenPose adds them.
+        for (int lane = 0; lane < kLanes; ++lane) {
+            sum += dots[lane];
+            accepted -= passes[lane];
         }
+        if (std::min(count, begun + kLanes) - accepted > rules.spare[count]) return kUnsupported;
     }
     return sum / static_cast<float>(accepted);
 }
 
 template <typename Reader>
-WB_INLINE float score_pair(const ScoringRules &rules, const Reader &reader, const Peak &a, const Peak &b,
-                           Vector at_a) {
+WB_INLINE float score_pair(const ScoringRules &rules, const Reader &reader, const Peak &a, const Peak &b) {
     const float dx = b.x - a.x, dy = b.y - a.y;
     const float distance = std::sqrt(dx * dx + dy * dy);
     if (!(distance > kEpsilon)) return 0;
     const int32_t count = samples_of(std::max(std::fabs(dx), std::fabs(dy)));
     const float share = static_cast<float>(count);
-    const Samples<Reader> samples = {reader, a, {dx / share, dy / share}, {dx / distance, dy / distance}};
-    const float first = samples.unit.x * at_a.x + samples.unit.y * at_a.y;
-    const float mean = mean_of(samples, count, rules.spare[count], first, rules.threshold);
+    const float mean = mean_of(rules, reader, a, {dx / share, dy / share}, {dx / distance, dy / distance}, count);
     if (mean != kUnsupported) return mean;
     return static_cast<double>(distance) < rules.near ? rules.near_score : 0;
 }
@@ -129,12 +142,6 @@ WB_INLINE void begin(const ScoringRules &rules, const Peak &a, const std::vector
     }
 }
 
-WB_INLINE void pixels_at(float start, const Floats &step, const Floats &sample, int32_t size, Bits &pixel) {
-    pixel = __builtin_convertvector((start + sample * step) + 0.5f, Bits);
-    pixel = pixel < size - 1 ? pixel : Bits{} + (size - 1);
-    pixel = pixel > 0 ? pixel : Bits{};
-}
-
 // Looks at one sample of every pair, `eighths` of the way.
 template <typename Reader>
 WB_INLINE void look(const ScoringRules &rules, const Reader &reader, const Peak &a, int eighths, int32_t count,
@@ -147,20 +154,14 @@ WB_INLINE void look(const ScoringRules &rules, const Reader &reader, const Peak 
         get(step_y, ends.step_y, i);
         get(samples, ends.samples, i);
         const Floats sample = __builtin_convertvector(samples * eighths / 8, Floats);
-        pixels_at(a.x, step_x, sample, reader.width, x);
-        pixels_at(a.y, step_y, sample, reader.height, y);
+        nearest_of(a.x, step_x, sample, reader.width, x);
+        nearest_of(a.y, step_y, sample, reader.height, y);
         put(ends.pixel_x, i, x);
         put(ends.pixel_y, i, y);
     }
     for (int32_t i = 0; i < count; i += kLanes) {
-        Quad quads[kLanes];
-        Lanes<4>::Floats field_x[kLanes / 4], field_y[kLanes / 4];
-        for (int lane = 0; lane < kLanes; ++lane)
-            reader.at(ends.pixel_x[i + lane], ends.pixel_y[i + lane], quads[lane]);
-        for (int half = 0; half < kLanes / 4; ++half) sums_of(quads + 4 * half, field_x[half], field_y[half]);
         Floats x, y;
-        load(x, field_x);
-        load(y, field_y);
+        read_eight(reader, &ends.pixel_x[i], &ends.pixel_y[i], x, y);
         judge(rules, x, y, i, ends);
     }
 }
@@ -199,7 +200,7 @@ WB_INLINE void score_limb(const ScoringRules &rules, const Reader &reader, const
         list_promising(rules, reader, a, at_a, peaks.count[pair.second], ends);
         for (int32_t k = 0; k < ends.listed; ++k) {
             const Peak &b = stops[ends.promising[k]];
-            const float paf = score_pair(rules, reader, a, b, at_a);
+            const float paf = score_pair(rules, reader, a, b);
             if (!(paf > kEpsilon)) continue;
             const float total = paf + kKeypointWeight * a.score + kKeypointWeight * b.score;
             connections.push_back({total, paf, limb, i, ends.promising[k]});

@@ -13,10 +13,13 @@ __version__ = "0.1.0"
 __all__ = ["open", "__version__"]
 
 
-def open(model: str, **options: Any) -> "Estimator":  # noqa: A001 - the name users expect
+def open(model: str = "", **options: Any) -> "Estimator":  # noqa: A001 - the name users expect
     """An estimator for a model file: call it with a BGR frame, get Poses in the frame's pixels.
+
+    Without a model it is the network that comes along.
 
     Options are those of `wholebody.runtime.estimator.EstimatorOptions`.
     """
+    from wholebody.default_model import default_model_path
     from wholebody.runtime.estimator import open_estimator
-    return open_estimator(model, **options)
+    return open_estimator(model or default_model_path(), **options)

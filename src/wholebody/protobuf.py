@@ -1,5 +1,5 @@
 """Just enough of protobuf's wire format to walk through an ONNX file or a caffemodel without their packages."""
-from typing import Iterator, List, NamedTuple, Tuple, Union
+from typing import Callable, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
@@ -91,3 +91,17 @@ def encode_varint(value: int) -> bytes:
         value >>= 7
     encoded.append(value)
     return bytes(encoded)
+
+
+def encode_number(number: int, value: int) -> bytes:
+    """One varint field of at least 0."""
+    return encode_varint(number << 3 | VARINT) + encode_varint(value)
+
+
+def rewritten(message: memoryview, replace: Callable[[Field], Optional[bytes]]) -> bytes:
+    """The message with the fields for which `replace` gives bytes (b"" drops one); the others as they are."""
+    pieces: List[Union[bytes, memoryview]] = []
+    for field in fields(message):
+        other = replace(field)
+        pieces.append(message[field.start:field.end] if other is None else other)
+    return b"".join(pieces)

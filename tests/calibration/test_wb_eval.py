@@ -98,7 +98,7 @@ def test_a_gate_says_no_with_3(place: pathlib.Path, least: str, code: int) -> No
     assert main([*MODEL, "--annotations", "truth.json", "--least", least]) == code
 
 
-USAGE = [([], "expected either MODEL or --results"), (["net.onnx", "--results", "x"], "expected either MODEL"),
+USAGE = [([], "a model needs --images DIR"), (["net.onnx", "--results", "x"], "expected either MODEL"),
          (["net.onnx"], "a model needs --images DIR"), (["--results", "x", "--worst", "w"], "--worst needs --images"),
          ([*MODEL, "--protocol", "coc"], "coc")]
 

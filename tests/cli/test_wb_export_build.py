@@ -55,6 +55,25 @@ def test_an_engine_of_many_sizes_runs_at_the_size_it_is_tuned_for_or_as_asked(pl
     assert "it takes float32 image 1x3x64x64 to 1x3x128x256" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("version, words, checked", [("11.4.0", ["--strongly-typed"], True), ("8.5.2.2", [], False)])
+def test_an_fp16_graph_is_run_once_before_it_is_built(place, tensorrt, capsys, version, words, checked):
+    tensorrt(version)
+    words = ["--fp16", "--size", "112x64", "-o", "net.engine"] + words
+    assert wb_export(["build", "net.onnx"] + words) == 0
+    said = capsys.readouterr().err
+    assert ("FP16 check by one run on noise of [1, 3, 64, 112]: no tensor goes beyond it" in said) is checked
+    capsys.readouterr()
+    assert wb_run(["--engine", "net.engine", "--source", "four.png", "--json", "out"]) == 0
+    assert len(json.loads((place / "out" / "four_keypoints.json").read_text())["people"]) == 4
+
+
+def test_without_onnxruntime_an_fp16_graph_is_built_unchecked(tensorrt, capsys, monkeypatch):
+    tensorrt("11.4.0")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert wb_export(["build", "net.onnx", "--fp16", "--size", "112x64", "-o", "net.engine", "--strongly-typed"]) == 0
+    assert "FP16 was not checked for numbers beyond it: onnxruntime" in capsys.readouterr().err
+
+
 def test_the_manifest_is_printed_as_json(tensorrt, capsys):
     assert wb_export(ONE_SIZE + ["--json", "-q"]) == 0
     said = capsys.readouterr()

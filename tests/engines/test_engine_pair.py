@@ -201,6 +201,14 @@ def test_a_stripped_engine_takes_its_weights_from_the_network_beside_it(place, m
         opened()
 
 
+def test_a_stripped_engine_of_a_converted_network_takes_fp16_weights(place, monkeypatch):
+    use_tensorrt(monkeypatch, place, "11.4.0")
+    spec = SPEC._replace(precision="fp16", strip=True, keep_fp32=("all",))
+    build_engine("net.onnx", "net.engine", spec, BuildOptions(overwrite=True), board=ORIN)
+    with open_engine("net.engine", OpenOptions(device=FakeDevice)) as engine:
+        engine.infer({"image": np.zeros((1, 3, 64, 96), np.float32)})
+
+
 def test_without_tensorrt_a_good_pair_is_answered_with_the_install_line(place, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorrt", None)
     with pytest.raises(ImportError, match="tensorrt"):

@@ -53,6 +53,27 @@ def test_an_engine_of_many_sizes_runs_each_of_them_in_any_order(place):
     assert_equal_to_onnxruntime([(1, 3, 64, 96), (1, 3, 128, 128), (2, 3, 32, 32), (1, 3, 64, 96), (1, 3, 64, 96)])
 
 
+def test_an_fp16_engine_answers_nearly_as_fp32_and_eats_and_delivers_fp32(place):
+    manifest = build_engine("net.onnx", "net.engine", ONE_SIZE._replace(precision="fp16"))
+    assert manifest.kept_fp32 == ()
+    with open_engine("net.engine", OpenOptions(device=FakeDevice)) as engine, OnnxRuntimeEngine("net.onnx") as cpu:
+        assert {info.dtype for info in engine.inputs + engine.outputs} == {"float32"}
+        picture = pictures((1, 3, 64, 96))[0]
+        found, expected = engine.infer({"image": picture}), cpu.infer({"image": picture})
+        for name in expected:
+            np.testing.assert_allclose(found[name], expected[name], atol=1e-2)
+    # Where the builder has flags the graph stays as it is.
+    assert any(layer["name"] == "image/fp16/cast" for layer in manifest.layers) is (manifest.strategy == "graph")
+
+
+def test_a_node_that_is_kept_in_fp32_is_in_the_manifest(place):
+    notes = []
+    manifest = build_engine("net.onnx", "net.engine", ONE_SIZE._replace(precision="fp16", keep_fp32=("all",)),
+                            listen=lambda kind, value: notes.append(value) if kind == "note" else None)
+    assert read_manifest("net.engine").kept_fp32 == manifest.kept_fp32 == ("all",)
+    assert (manifest.strategy == "graph") is ("kept in FP32 (as asked): all" in notes)
+
+
 def test_the_manifest_says_how_it_was_built(place):
     manifest = build_engine("net.onnx", "net.engine", ONE_SIZE)
     assert read_manifest("net.engine") == manifest

@@ -1,12 +1,11 @@
 """Which strategy of precision is chosen, on every version, and how it is explained."""
-import sys
-import types
-
+import onnx_bytes
 import pytest
 from tensorrt_double import VERSIONS, tensorrt_module
 
 from wholebody.engines import precision
 from wholebody.engines.build_spec import BuildSpec
+from wholebody.engines.fp16_graph import convert
 from wholebody.engines.precision import FLAGS, GRAPH, GraphPrecision, plan_precision, prepare_graph
 from wholebody.engines.trt_features import detect
 from wholebody.errors import BuildError
@@ -57,10 +56,12 @@ REFUSED = [
     ("11.4.0", BuildSpec("int8", calibration="t.json"), FLOAT, "INT8 needs ranges"),
     ("8.5.2.2", BuildSpec("fp16"), QUANTISED, "the graph is quantised .* build it with --int8"),
     ("11.4.0", BuildSpec("fp32"), HALF, "holds FP16 weights: build it with --fp16"),
-    ("8.5.2.2", BuildSpec("int8", calibration="t.json"), QUANTISED, "leave --calibration out")]
+    ("8.5.2.2", BuildSpec("int8", calibration="t.json"), QUANTISED, "leave --calibration out"),
+    ("11.4.0", BuildSpec("fp16", keep_fp32=("a",)), HALF, "it is taken as it is: leave --keep-fp32 out"),
+    ("11.4.0", BuildSpec("int8", keep_fp32=("a",)), QUANTISED, "leave --keep-fp32 out, or give the FP32 network")]
 
 
-@pytest.mark.parametrize("version, spec, graph, message", REFUSED, ids=[case[3][:30] for case in REFUSED])
+@pytest.mark.parametrize("version, spec, graph, message", REFUSED, ids=[case[3][:40] for case in REFUSED])
 def test_what_cannot_be_had_is_refused_with_what_can(version, spec, graph, message):
     with pytest.raises(BuildError, match=message):
         plan(version, spec, graph)
@@ -73,18 +74,16 @@ def test_nodes_kept_in_fp32_are_constraints_or_the_converters_matter():
 
 
 def test_a_graph_that_stays_as_it_is_is_not_touched():
-    assert prepare_graph(b"onnx", plan("8.2.1", BuildSpec("fp16"), FLOAT), ()) == b"onnx"
+    assert prepare_graph(b"onnx", plan("8.2.1", BuildSpec("fp16"), FLOAT), (), "net.onnx") == (b"onnx", ())
 
 
-def test_a_graph_is_converted_by_the_one_converter_with_the_nodes_to_keep(monkeypatch):
-    converter = types.ModuleType("wholebody.engines.fp16_graph")
-    converter.to_fp16 = lambda data, keep_fp32: data + b" in fp16 but " + ",".join(keep_fp32).encode()
-    monkeypatch.setitem(sys.modules, "wholebody.engines.fp16_graph", converter)
-    chosen = plan("11.4.0", BuildSpec("fp16", keep_fp32=("a", "b")), FLOAT)
-    assert prepare_graph(b"onnx", chosen, ("a", "b")) == b"onnx in fp16 but a,b"
+def test_a_graph_is_converted_with_the_nodes_to_keep():
+    chosen = plan("11.4.0", BuildSpec("fp16", keep_fp32=("all",)), FLOAT)
+    graph = prepare_graph(onnx_bytes.paf_net(), chosen, ("all",), "net.onnx")
+    assert graph == convert(onnx_bytes.paf_net(), ("all",))
+    assert graph.kept == (("all", "as asked"),)
 
 
-def test_without_the_converter_one_line_says_what_to_do(monkeypatch):
-    monkeypatch.setitem(sys.modules, "wholebody.engines.fp16_graph", None)
-    with pytest.raises(BuildError, match="does not convert a graph to FP16 itself: build an FP32 engine with --fp32"):
-        prepare_graph(b"onnx", plan("11.4.0", BuildSpec("fp16"), FLOAT), ())
+def test_a_graph_that_cannot_be_converted_is_named():
+    with pytest.raises(BuildError, match="^net.onnx: --keep-fp32: the network has no node 'al': did you mean 'all'"):
+        prepare_graph(onnx_bytes.paf_net(), plan("11.4.0", BuildSpec("fp16"), FLOAT), ("al",), "net.onnx")

@@ -1,6 +1,5 @@
 """NVIDIA's real parser and builder, without a GPU: the networks of ../shared become plans, bad graphs one line."""
 import hashlib
-import importlib.util
 
 import numpy as np
 import onnx_bytes
@@ -59,8 +58,6 @@ def test_a_network_of_the_assets_becomes_a_plan(place, name):
 
 @pytest.mark.parametrize("name", [n for n in NETWORKS if "int8" not in n])
 def test_a_network_of_the_assets_becomes_a_plan_in_fp16(place, name):
-    if importlib.util.find_spec("wholebody.engines.fp16_graph") is None:
-        pytest.skip("this version does not convert graphs to FP16 itself")
     path = need_asset(name)
     assert build_engine(path, "net.engine", spec_for(path)._replace(precision="fp16")).strategy == "graph"
 

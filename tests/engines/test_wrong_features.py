@@ -42,8 +42,6 @@ def test_a_wrong_feature_fails_while_building(tmp_path, monkeypatch, version, fe
     more = {"refit_from_onnx": True} if feature == "strip_plan" else {}
     trt = trt._replace(features=trt.features._replace(**dict({feature: wrong}, **more)))
     spec = SPEC._replace(**changes(feature))
-    if "precision" in changes(feature):  # the converter is another matter
-        monkeypatch.setattr("wholebody.engines.trt_builder.prepare_graph", lambda data, plan, keep: data)
     digest = graph_sha256(pathlib.Path(path).read_bytes())
     job = BuildJob(path, digest, spec, input_shapes(inspect_onnx(path).inputs, None, spec, path), Board(), 64)
     with pytest.raises(Exception, match="has no attribute|explicit batch|^[A-Z_0-9]+$"):

@@ -157,7 +157,7 @@ def test_the_command_refuses_in_one_line(folder, monkeypatch, capsys, args, code
 def test_the_command_lists_the_networks(capsys):
     assert main(["onnx", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 14
+    assert len(lines) == 15
     assert " ".join(lines[0].split()) == "openpose-body25 BODY_25 26 heatmaps, 52 pafs at stride 8"
 
 

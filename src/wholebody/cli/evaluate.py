@@ -7,6 +7,7 @@ import tempfile
 from typing import TYPE_CHECKING, Callable, Dict, List, Optional
 
 from wholebody.cli.frame import OK, REFUSED, RUN_ERROR, Parser, run_command
+from wholebody.default_model import default_model_path
 
 if TYPE_CHECKING:
     from wholebody.calibration.coco_protocol import Evaluation
@@ -20,7 +21,8 @@ def main(argv: Optional[List[str]] = None) -> int:
 def _parser() -> Parser:
     parser = Parser(prog="wb-eval", description="Measure how well a model, or a results file, finds people.")
     what = parser.add_argument_group("what is measured")
-    what.add_argument("model", metavar="MODEL", nargs="?", help="a model with a card; runs over the annotated images")
+    what.add_argument("model", metavar="MODEL", nargs="?",
+                      help="a model with a card; runs over the annotated images; without it the default network")
     what.add_argument("--results", metavar="FILE.json", help="a results file instead, as wb-run --coco writes")
     what.add_argument("--images", metavar="DIR", help="the annotated images")
     what.add_argument("--annotations", metavar="FILE.json", required=True, help="COCO person keypoints")
@@ -40,10 +42,12 @@ def _parser() -> Parser:
 
 def _run(args: argparse.Namespace) -> int:
     parser = _parser()
-    if (args.model is None) == (args.results is None):
-        parser.error("expected either MODEL or --results FILE.json")
-    if args.images is None and (args.model or args.worst):
-        parser.error("%s needs --images DIR" % ("a model" if args.model else "--worst"))
+    if args.model is not None and args.results is not None:
+        parser.error("expected either MODEL or --results FILE.json, got both")
+    if args.images is None and (args.results is None or args.worst):
+        parser.error("%s needs --images DIR" % ("a model" if args.results is None else "--worst"))
+    if args.results is None:
+        args.model = args.model or default_model_path()
     if sys.version_info < (3, 10):
         parser.error("wb-eval runs on the host: it needs Python 3.10, this is %d.%d" % sys.version_info[:2])
     return PROTOCOLS[args.protocol](args)

@@ -87,6 +87,8 @@ def _build(args: argparse.Namespace) -> int:
     progress = BuildProgress(args.quiet)
     model = args.model if args.model.lower().endswith(".onnx") else _export(args)
     try:
+        if spec.precision == "fp16" and (spec.target or spec.strongly_typed):
+            spec = _checked(model, spec, progress)
         manifest = build_engine(model, args.output, spec,
                                 BuildOptions(args.overwrite, args.ignore_memory, args.verbose), progress)
     finally:
@@ -96,6 +98,21 @@ def _build(args: argparse.Namespace) -> int:
     else:
         _report(args, manifest)
     return OK
+
+
+def _checked(model: str, spec: "BuildSpec", progress: BuildProgress) -> "BuildSpec":
+    """The graph is to become FP16: nodes that go beyond it are kept in FP32, where ONNX Runtime is here to tell."""
+    from wholebody.packages import require
+    try:
+        require("onnxruntime")
+    except MissingPackage as error:
+        progress("note", "FP16 was not checked for numbers beyond it: %s" % error)
+        return spec
+    from wholebody.calibration.finite import check_before_build
+    checked, said = check_before_build(model, spec)
+    if said:
+        progress("note", said)
+    return checked
 
 
 def _report(args: argparse.Namespace, manifest: "Manifest") -> None:

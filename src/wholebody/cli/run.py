@@ -26,7 +26,8 @@ def main(argv: Optional[List[str]] = None) -> int:
 def _parser() -> Parser:
     parser = Parser(prog="wb-run", description="Find people in a picture, a folder of pictures or a video.")
     model = parser.add_argument_group("network")
-    model.add_argument("--engine", metavar="MODEL", required=True, help="a model with a card (see wb-export card)")
+    model.add_argument("--engine", metavar="MODEL",
+                       help="a model with a card (see wb-export card); without it the network that comes along")
     model.add_argument("--net-resolution", metavar="WxH", type=_resolution, default="",
                        help="size of the network's input, such as 656x368; -1 follows the picture: -1x368")
     model.add_argument("--threads", type=_count, default=0, metavar="N", help="CPU threads; 0 takes every core")
@@ -73,9 +74,12 @@ def _add_outputs(output: "argparse._ArgumentGroup") -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from wholebody.cli.progress import Progress
+    from wholebody.default_model import default_model_path
     from wholebody.runtime.estimator import open_estimator
     from wholebody.runtime.pipeline import PipelineOptions, run_pipeline
     from wholebody.runtime.sources import open_source
+    if args.engine is None:
+        args.engine = default_model_path()
     with open_source(args.source) as source:
         with open_estimator(args.engine, net_resolution=args.net_resolution, threads=args.threads,
                             number_people_max=args.number_people_max, decoder=args.decoder, decoding=args.decoding,

@@ -1,0 +1,1 @@
+"""A recipe that trains PAF networks on photographs with labels, with a teacher where there is one."""
