@@ -64,11 +64,12 @@ def _check_fit(loaded: LoadedNetwork, checkpoint: str, model: Model) -> None:
 
 
 def _notes(loaded: LoadedNetwork, model: Model) -> list[str]:
-    known = model.card.weights_sha256 if model.card else ""
-    if known and known != loaded.sha256:
-        return [f"the card of {model.path} names another checkpoint: {model.card.source if model.card else ''} "
-                f"(sha256 {known[:12]}), this one is {loaded.sha256[:12]}"]
-    return []
+    card = model.card
+    # The card that wb-export card gives has the hash of the ONNX file's own weights instead.
+    if card is None or card.weights_sha256 in ("", loaded.sha256) or card.source.lower().endswith(".onnx"):
+        return []
+    return [f"the card of {model.path} names another checkpoint: {card.source} (sha256 {card.weights_sha256[:12]}), "
+            f"this one is {loaded.sha256[:12]}"]
 
 
 def _against_new_export(loaded: LoadedNetwork, model: Model, failing: Array,

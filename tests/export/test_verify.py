@@ -124,6 +124,7 @@ def test_a_file_that_does_not_run_says_why_in_the_table(verify):
     row = json.loads(out)["rows"][0]
     assert (row["max_error"], row["relative_error"]) == (None, None)
     assert row["reason"].startswith("ONNX Runtime")
+    assert verify("net.pth", "unfit.onnx", "-q")[1].count("which gives another shape, or nothing, when it is fed") == 1
 
 
 def test_a_larger_tolerance_lets_it_pass(verify):
@@ -138,6 +139,17 @@ def test_other_weights_of_the_same_network_are_told_by_card_and_numbers(verify, 
     assert code == 3
     assert "Note: the card of any.onnx names another checkpoint: net.pth (sha256 " in out
     assert "First node at fault: Conv /model/model.0/model.0.0/Conv (node 0, module model.0.0)" in out
+
+
+def test_a_foreign_file_with_a_card_is_no_other_checkpoint(verify, folder):
+    data = read_bytes(str(folder / "any.onnx"))
+    card = card_of(parse_onnx(data, "any.onnx"), "any.onnx")
+    foreign = card._replace(name="mine", source="theirs.onnx", weights_sha256="0" * 64)
+    (folder / "foreign.onnx").write_bytes(with_card(data, foreign))
+    code, out, _ = verify("net.pth", "foreign.onnx", "--inputs", "1", "--size", "96x64", "--arch",
+                          "lightweight-openpose-1")
+    assert code == 0
+    assert "Note" not in out
 
 
 def test_the_same_seed_draws_the_same_pictures(folder):

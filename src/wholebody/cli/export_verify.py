@@ -104,9 +104,11 @@ def _blame(args: argparse.Namespace, result: "Verification") -> List[str]:
     if node is None:
         lines = ["No single node could be found at fault"]
     else:
-        lines = ["First node at fault: %s %s (node %d%s), %.1e of the range off when it is fed the right numbers"
+        off = ("%.1e of the range off" % node.error if math.isfinite(node.error)
+               else "which gives another shape, or nothing,")
+        lines = ["First node at fault: %s %s (node %d%s), %s when it is fed the right numbers"
                  % (node.operator, node.name or node.tensor, node.index,
-                    ", module %s" % node.module if node.module else "", node.error)]
+                    ", module %s" % node.module if node.module else "", off)]
         lines += ["    " + difference for difference in node.differences]
     if result.network is not None:
         lines.append("Export it again: wb-export onnx %s -o %s --arch %s --overwrite"
