@@ -1,6 +1,6 @@
-"""Memory and streams of a GPU, as engines need them; runtime/cuda.py has the real ones."""
+"""Memory, streams, events and kernels of a GPU; runtime/cuda.py has the real ones."""
 import abc
-from typing import TYPE_CHECKING, Any, ContextManager, NamedTuple, Sequence
+from typing import TYPE_CHECKING, Any, ContextManager, NamedTuple, Sequence, Tuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -14,6 +14,16 @@ class Buffer(NamedTuple):
 
     address: int
     nbytes: int
+
+
+class Launch(NamedTuple):
+    """One kernel and what it is started with: a single struct, passed by value."""
+
+    kernel: str
+    grid: Tuple[int, int, int]
+    block: Tuple[int, int, int]
+    arguments: bytes
+    shared_bytes: int = 0
 
 
 class DeviceMemory(abc.ABC):
@@ -54,3 +64,70 @@ class DeviceMemory(abc.ABC):
     @abc.abstractmethod
     def close(self) -> None:
         """Free everything; closing twice is allowed."""
+
+
+class Device(DeviceMemory):
+    """A GPU that runs our own kernels beside a network."""
+
+    @property
+    @abc.abstractmethod
+    def compute_capability(self) -> Tuple[int, int]:
+        """Such as (8, 7): what kernels are compiled for."""
+
+    @property
+    @abc.abstractmethod
+    def shares_memory(self) -> bool:
+        """True on a Tegra, where `mapped_array` spares the copies."""
+
+    @property
+    @abc.abstractmethod
+    def has_graphs(self) -> bool:
+        """Whether the driver captures streams into graphs (CUDA 10.0 and later)."""
+
+    @abc.abstractmethod
+    def mapped_array(self, shape: Sequence[int], dtype: str) -> "Tuple[Array, Buffer]":
+        """Host memory that the GPU reads and writes itself, and where it finds it."""
+
+    @abc.abstractmethod
+    def fill(self, buffer: Buffer, value: int, nbytes: int, stream: int) -> None:
+        """Set the first bytes of a buffer, all to one value."""
+
+    @abc.abstractmethod
+    def load(self, image: bytes) -> int:
+        """Handle of a module: compiled kernels (a cubin)."""
+
+    @abc.abstractmethod
+    def launch(self, module: int, launch: Launch, stream: int) -> None:
+        """Put one kernel on a stream."""
+
+    @abc.abstractmethod
+    def new_event(self) -> int:
+        """Handle of a new event; nobody waits for one that was never recorded."""
+
+    @abc.abstractmethod
+    def record(self, event: int, stream: int) -> None:
+        """The event happens when all that is on the stream by now is done."""
+
+    @abc.abstractmethod
+    def wait(self, stream: int, event: int) -> None:
+        """What is put on the stream from now on comes after the event as it was last recorded."""
+
+    @abc.abstractmethod
+    def wait_host(self, event: int) -> None:
+        """Return when the event has happened; what went wrong on the GPU shows here."""
+
+    @abc.abstractmethod
+    def elapsed_ms(self, start: int, end: int) -> float:
+        """Between two events that have happened."""
+
+    @abc.abstractmethod
+    def capture(self, stream: int) -> ContextManager[Any]:
+        """What is put on the stream within the block does not run; it becomes `graph`."""
+
+    @abc.abstractmethod
+    def graph(self, stream: int) -> int:
+        """Handle of what was last captured on this stream, ready to be launched any number of times."""
+
+    @abc.abstractmethod
+    def launch_graph(self, graph: int, stream: int) -> None:
+        """Put a whole graph on a stream."""
