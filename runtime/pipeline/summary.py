@@ -40,26 +40,23 @@ class Spread:
     """The distribution of a value."""
 
     def __init__(self) -> None:
-        self._values: List[float] = []
+        self._values = np.empty(_KEPT)
         self._count, self._sum = 0, 0.0
         self._random = random.Random(0)
 
     def add(self, value: float) -> None:
         """One more; every value so far is as likely as any other to be among those kept (reservoir sampling)."""
+        place = self._count if self._count < _KEPT else self._random.randrange(self._count + 1)
+        if place < _KEPT:
+            self._values[place] = value
         self._count += 1
         self._sum += value
-        if len(self._values) < _KEPT:
-            self._values.append(value)
-        else:
-            place = self._random.randrange(self._count)
-            if place < _KEPT:
-                self._values[place] = value
 
     def to_dict(self) -> Dict[str, float]:
         """p50, p95, p99 and mean; nothing of no values."""
-        if not self._values:
+        if not self._count:
             return {}
-        p50, p95, p99 = np.percentile(self._values, [50, 95, 99])
+        p50, p95, p99 = np.percentile(self._values[:self._count], [50, 95, 99])
         return {"p50": round(float(p50), 3), "p95": round(float(p95), 3), "p99": round(float(p99), 3),
                 "mean": round(self._sum / self._count, 3)}
 
