@@ -26,7 +26,7 @@ from wholebody.default_model import default_model_path
 from wholebody.engines.onnxruntime_engine import OnnxRuntimeEngine
 from wholebody.packages import require
 from wholebody.poses import Frame
-from wholebody.runtime.estimator import Estimator
+from wholebody.runtime.estimator import Estimator, EstimatorOptions
 from wholebody.runtime.pipeline import PipelineOptions, Summary, run_pipeline
 from wholebody.runtime.sinks import OpenPoseJson
 from wholebody.runtime.sources import Source, open_source
@@ -49,7 +49,8 @@ class RawFrames(Source):
 def overhead(model: str, size: tuple[int, int], frames: int, rounds: int) -> dict[str, Any]:
     """Milliseconds per frame of session.run and of runs over raw frames, one thread, all in turn."""
     image = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
-    with Estimator(OnnxRuntimeEngine(model, threads=1)) as estimate:
+    with Estimator(OnnxRuntimeEngine(model, threads=1),
+                   EstimatorOptions(net_resolution=f"{size[1]}x{size[0]}")) as estimate:
         estimate(image)
         session: Any = estimate.engine._session  # type: ignore[attr-defined]
         feed = {estimate.card.input.name: estimate.lane.groups[0].input.copy()}  # type: ignore[attr-defined]
