@@ -11,7 +11,7 @@ from wholebody.engines.onnxfile import NO_CARD
 from wholebody.engines.opening import OpenOptions, open_engine
 from wholebody.errors import CardError
 from wholebody.poses import Frame, Poses, Result
-from wholebody.runtime.cuda import CudaMemory
+from wholebody.runtime.cuda import CudaDevice
 from wholebody.runtime.geometry import Geometry, Resolution
 from wholebody.runtime.heads import PafHead, PafMaps
 from wholebody.runtime.paf import PafDecoder, PafOptions
@@ -137,7 +137,7 @@ def open_estimator(model: str, **options: Any) -> Estimator:
         if name not in EstimatorOptions._fields:
             raise TypeError("unknown option %r; known: %s" % (name, ", ".join(EstimatorOptions._fields)))
     chosen = EstimatorOptions(**options)
-    engine = open_engine(model, OpenOptions(chosen.threads, CudaMemory, chosen.trust, chosen.rebuild))
+    engine = open_engine(model, OpenOptions(chosen.threads, CudaDevice, chosen.trust, chosen.rebuild))
     try:
         return Estimator(engine, chosen)
     except BaseException:
