@@ -7,7 +7,7 @@ from wholebody.engines.fit import check_fit
 from wholebody.engines.onnxfile import NO_CARD
 from wholebody.engines.opening import OpenOptions, open_engine
 from wholebody.errors import CardError
-from wholebody.runtime.cuda import CudaMemory
+from wholebody.runtime.cuda import CudaDevice
 from wholebody.runtime.geometry import Geometry, Resolution
 from wholebody.runtime.heads import PafHead, PafMaps
 from wholebody.runtime.lane import Seen, Stage, StagedEstimator
@@ -126,7 +126,7 @@ def open_estimator(model: str, **options: Any) -> Estimator:
         if name not in EstimatorOptions._fields:
             raise TypeError("unknown option %r; known: %s" % (name, ", ".join(EstimatorOptions._fields)))
     chosen = EstimatorOptions(**options)
-    engine = open_engine(model, OpenOptions(chosen.threads, CudaMemory, chosen.trust, chosen.rebuild))
+    engine = open_engine(model, OpenOptions(chosen.threads, CudaDevice, chosen.trust, chosen.rebuild))
     try:
         return Estimator(engine, chosen)
     except BaseException:
