@@ -135,6 +135,9 @@ def check_what_came_before(case):
     if case.kind in ("source", "sink"):
         assert case.raised is case.error
         assert hurt == list(range(case.at))
+        if case.kind == "source":  # those before it in the round were read already
+            assert [len(sink.indices) for sink in case.sinks] == [
+                case.at + (number < case.hurt) for number in range(len(case.sinks))]
     elif case.kind != "nothing":
         assert case.raised is case.error
         assert all(sink.indices == list(range(case.at)) for sink in case.sinks)
