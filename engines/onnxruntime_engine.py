@@ -19,15 +19,20 @@ _FATAL_ONLY = 4  # its own log repeats, over several lines, what the exception s
 class OnnxRuntimeEngine(Engine):
     """One ONNX file in one session on the CPU."""
 
-    def __init__(self, path: str, threads: int = 0, read_card: bool = True) -> None:
-        """`threads` 0 lets ONNX Runtime take every core; without `read_card` a damaged card is no hindrance."""
+    def __init__(self, path: str, threads: int = 0, read_card: bool = True, spinning: bool = False) -> None:
+        """`threads` 0 lets ONNX Runtime take every core; without `read_card` a damaged card is no hindrance.
+
+        `spinning` threads burn their core while they wait for work: time that the pipeline's other stages need
+        (benchmarks/bench_pipeline.py).
+        """
         data = read_bytes(path)
         model = parse_onnx(data, path)
         self.path = path
         self.card: Optional[ModelCard] = (
             card_of(model, path) if read_card and METADATA_KEY in model.metadata else None)
         # A path, not bytes, when weights lie beside the file: they are found relative to it.
-        self._session, self.inputs, self.outputs = open_session(path if model.external_files else data, path, threads)
+        self._session, self.inputs, self.outputs = open_session(path if model.external_files else data, path, threads,
+                                                                 spinning)
         self._output_names = [info.name for info in self.outputs]
         # Up to 1.11.0 a bound run holds the GIL (onnxruntime#11246): the other stages' threads would stand still.
         self._binds = _version() >= (1, 12)  # and until it turns out that output shapes depend on the picture
@@ -75,13 +80,14 @@ class OnnxRuntimeEngine(Engine):
         self._session = None
 
 
-def open_session(model: Any, where: str,
-                 threads: int = 0) -> Tuple[Any, Tuple[TensorInfo, ...], Tuple[TensorInfo, ...]]:
+def open_session(model: Any, where: str, threads: int = 0,
+                 spinning: bool = False) -> Tuple[Any, Tuple[TensorInfo, ...], Tuple[TensorInfo, ...]]:
     """A session on the CPU with its inputs and outputs, from a path or bytes; `where` names it in errors."""
     ort = require("onnxruntime")
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL_ONLY
     options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spinning else "0")
     try:
         # Its fallback would print to stdout and try the same provider again.
         session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
