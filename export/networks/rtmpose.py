@@ -72,6 +72,7 @@ class _SimccHead(nn.Module):
 
     def __init__(self, spec: SimccSpec) -> None:
         super().__init__()
+        self.keypoints, self.cells = spec.keypoints, math.prod(spec.cells)
         self.gau = GatedAttention(spec)
         self.cls_x = nn.Linear(spec.hidden, spec.bins[1], bias=False)
         self.cls_y = nn.Linear(spec.hidden, spec.bins[0], bias=False)
@@ -85,16 +86,21 @@ def _tokens(size: int, hidden: int) -> "nn.Sequential":
     return nn.Sequential(_ScaleNorm(size), nn.Linear(size, hidden, bias=False))
 
 
+def _rows(maps: Tensor, keypoints: int, size: int) -> Tensor:
+    """Maps (N, K, h, w) as rows (N, K, size); numbers that are written down let tools know shapes without running it."""
+    return maps.reshape(-1, keypoints, size)
+
+
 class RtmccHead(_SimccHead):
     """RTMPose's: one map a keypoint at a 32nd of the picture."""
 
     def __init__(self, channels: int, spec: SimccSpec) -> None:
         super().__init__(spec)
         self.final_layer = nn.Conv2d(channels, spec.keypoints, _KERNEL, padding=_KERNEL // 2)
-        self.mlp = _tokens(math.prod(spec.cells), spec.hidden)
+        self.mlp = _tokens(self.cells, spec.hidden)
 
     def forward(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
-        return self.classify(self.mlp(self.final_layer(features[-1]).flatten(2)))
+        return self.classify(self.mlp(_rows(self.final_layer(features[-1]), self.keypoints, self.cells)))
 
 
 class RtmwHead(_SimccHead):
@@ -107,14 +113,13 @@ class RtmwHead(_SimccHead):
         self.conv_dec = ConvNorm(quarter, quarter, _KERNEL, activation=nn.ReLU)
         self.final_layer = ConvNorm(channels, spec.keypoints, _KERNEL, activation=nn.ReLU)
         self.final_layer2 = ConvNorm(quarter + half, spec.keypoints, _KERNEL, activation=nn.ReLU)
-        self.mlp = _tokens(math.prod(spec.cells), spec.hidden // 2)
-        self.mlp2 = _tokens(4 * math.prod(spec.cells), spec.hidden // 2)
+        self.mlp, self.mlp2 = _tokens(self.cells, spec.hidden // 2), _tokens(4 * self.cells, spec.hidden // 2)
 
     def forward(self, features: list[Tensor]) -> tuple[Tensor, Tensor]:
         _, sixteenth, last = features
         finer = torch.cat((self.conv_dec(self.ps(last)), sixteenth), 1)
-        coarse_tokens = self.mlp(self.final_layer(last).flatten(2))
-        fine_tokens = self.mlp2(self.final_layer2(finer).flatten(2))
+        coarse_tokens = self.mlp(_rows(self.final_layer(last), self.keypoints, self.cells))
+        fine_tokens = self.mlp2(_rows(self.final_layer2(finer), self.keypoints, 4 * self.cells))
         return self.classify(torch.cat((coarse_tokens, fine_tokens), 2))
 
 

@@ -26,7 +26,8 @@ def random_tensors(shapes, seed=7):
         elif name.endswith((".bias", ".running_mean")):
             tensors[name] = noise * np.float32(0.1)
         else:
-            about = 0.25 if "prelu" in name else 0.2 if name.endswith(("bn3.weight", "pointwise_conv.bn.weight")) else 1.0
+            little = name.endswith(("bn3.weight", "pointwise_conv.bn.weight"))
+            about = 0.25 if "prelu" in name else 0.2 if little else 1.0
             tensors[name] = np.float32(about) * (1 + np.float32(0.2) * noise.clip(-3, 3))
     return tensors
 
