@@ -32,8 +32,8 @@ def kind_of(heads: tuple[Head, ...]) -> str:
 def map_heads(architecture: Architecture, kind: str) -> tuple[Head, ...]:
     """The heads over the one output of a network with maps."""
     if architecture.outputs != (_MAPS,):
-        raise ModelError(f"{architecture.name} gives {' and '.join(architecture.outputs)}: --head is for top-down "
-                         "networks with heat maps")
+        raise ModelError(f"{architecture.name} gives {' and '.join(architecture.outputs)}; this head is for networks "
+                         "that give one stack of maps")
     count, stride = architecture.keypoints, architecture.stride
     if kind == HEATMAP:
         return (_peaks(None, stride),)

@@ -87,7 +87,7 @@ def _tokens(size: int, hidden: int) -> "nn.Sequential":
 
 
 def _rows(maps: Tensor, keypoints: int, size: int) -> Tensor:
-    """Maps (N, K, h, w) as rows (N, K, size); numbers that are written down let tools know shapes without running it."""
+    """Maps (N, K, h, w) as rows (N, K, size); with numbers written down, tools know the shapes without running it."""
     return maps.reshape(-1, keypoints, size)
 
 

@@ -23,7 +23,7 @@ def add_onnx(commands: "argparse._SubParsersAction[Parser]") -> None:
     network.add_argument("--refinements", type=int, choices=(1, 2, 3), metavar="N",
                          help="of lightweight-OpenPose: keep the first N refinement stages; 1 is what its authors run")
     network.add_argument("--skeleton", metavar="NAME",
-                         help="of a top-down network: a known set or a .json, where the number of keypoints does not tell")
+                         help="of a top-down network, where the number of keypoints does not tell: a known set or a .json")
     network.add_argument("--head", choices=("heatmap", "integral", "combined"),
                          help="how the maps of a top-down network were trained (default: as its authors publish it)")
     network.add_argument("--preset", metavar="NAME",

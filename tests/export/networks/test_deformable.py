@@ -7,8 +7,8 @@ from wholebody.engines.onnxruntime_engine import open_session
 from wholebody.export.networks.bottleneck import UnshuffledConv
 from wholebody.export.networks.deformable import DEFORM_CONV_OPSET, GRID_SAMPLE_OPSET, DeformableConv
 
-SIZES = [("a picture", 1, 9, 14), ("a picture of odd sides with a stride", 2, 9, 13),
-         ("a picture of even sides with a stride", 2, 8, 12), ("one row", 1, 1, 5), ("one column with a stride", 2, 6, 1)]
+SIZES = [("a picture", 1, 9, 14), ("odd sides with a stride", 2, 9, 13),
+         ("even sides with a stride", 2, 8, 12), ("one row", 1, 1, 5), ("one column with a stride", 2, 6, 1)]
 FORMS = [("GridSample", GRID_SAMPLE_OPSET, False, 1), ("DeformConv", DEFORM_CONV_OPSET, True, 1)]
 
 

@@ -37,12 +37,15 @@ OTHERS = [
     ("trt-pose-densenet121", 21761956 - 1025 * 1000, 650 - 2, (256, 256), 11.82),
     ("wholebody-lite", 2369618, 278, (368, 656), 7.4),
 ]
-# Of the modules for one person: network, keypoints and width of its last layer, million parameters, tensors, size, GMAC.
+# For one person: network, keypoints and width of its last layer, million parameters, tensors, size, GMAC.
 ONE_PERSON = [
-    ("fastpose-50", (17, 128), 40.58, 293, (256, 192), 5.89), ("fastpose-50", (17, 128), 40.58, 293, (256, 256), 7.85),
-    ("fastpose-101", (17, 128), 59.57, 548, (256, 192), 9.52), ("fastpose-152", (17, 128), 75.21, 803, (256, 192), 13.16),
+    ("fastpose-50", (17, 128), 40.58, 293, (256, 192), 5.89),
+    ("fastpose-50", (17, 128), 40.58, 293, (256, 256), 7.85),
+    ("fastpose-101", (17, 128), 59.57, 548, (256, 192), 9.52),
+    ("fastpose-152", (17, 128), 75.21, 803, (256, 192), 13.16),
     ("fastpose-50-dcn", (17, 128), 41.16, 319, (256, 192), 6.01),
-    ("fastpose-50", (136, 256), 42.05, 293, (256, 192), 7.70), ("fastpose-50", (133, 256), 42.05, 293, (256, 192), 7.67),
+    ("fastpose-50", (136, 256), 42.05, 293, (256, 192), 7.70),
+    ("fastpose-50", (133, 256), 42.05, 293, (256, 192), 7.67),
     ("fastpose-50-dcn", (136, 256), 42.63, 319, (256, 192), 7.82),
     ("fastpose-duc-152", (17, 256), 83.20, 828, (256, 192), 15.94),
     ("fastpose-duc-152", (136, 256), 83.47, 828, (256, 192), 16.78),
