@@ -23,7 +23,7 @@ def add_onnx(commands: "argparse._SubParsersAction[Parser]") -> None:
     network.add_argument("--refinements", type=int, choices=(1, 2, 3), metavar="N",
                          help="of lightweight-OpenPose: keep the first N refinement stages; 1 is what its authors run")
     network.add_argument("--skeleton", metavar="NAME",
-                         help="of a top-down network, where the number of keypoints does not tell: a known set or a .json")
+                         help="of a top-down network, where their number does not tell: known keypoints or a .json")
     network.add_argument("--head", choices=("heatmap", "integral", "combined"),
                          help="how the maps of a top-down network were trained (default: as its authors publish it)")
     network.add_argument("--preset", metavar="NAME",
@@ -38,8 +38,8 @@ def add_onnx(commands: "argparse._SubParsersAction[Parser]") -> None:
                        help="take pixels as they are, uint8 NHWC, and normalise them in the graph "
                             "(TensorRT 8.5 or later)")
     onnx.add_argument("--native-ops", action="store_true",
-                      help="write deformable convolutions as ONNX's DeformConv (opset 19), which ONNX Runtime runs and "
-                           "TensorRT's parser refuses, instead of as GridSample and Conv")
+                      help="write deformable convolutions as ONNX's DeformConv (opset 19), which new ONNX Runtimes run "
+                           "and TensorRT-RTX refuses, instead of as GridSample and Conv (opset 16)")
     onnx.add_argument("--no-simplify", action="store_true", help="leave the graph as torch wrote it, without onnxsim")
     onnx.add_argument("--json", action="store_true", help="print the card as JSON")
     onnx.add_argument("--overwrite", action="store_true", help="replace MODEL.onnx where it exists")
