@@ -7,6 +7,7 @@ import tempfile
 from typing import TYPE_CHECKING, Callable, Dict, List, Optional
 
 from wholebody.cli.frame import OK, REFUSED, RUN_ERROR, Parser, run_command
+from wholebody.cli.topdown_flags import add_topdown, topdown_options
 from wholebody.default_model import default_model_path
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ def _parser() -> Parser:
     how = parser.add_argument_group("network")
     how.add_argument("--net-resolution", metavar="WxH", default="", help="as for wb-run")
     how.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads; 0 takes every core")
+    how.add_argument("--flip", action="store_true",
+                     help="ask a network for one person about the mirrored picture as well: slower, a little better")
+    where = add_topdown(parser)
+    where.add_argument("--gt-boxes", action="store_true",
+                       help="the boxes of the annotations: what the network itself can do")
     output = parser.add_argument_group("output")
     output.add_argument("--json", action="store_true", help="print the numbers as JSON")
     output.add_argument("--save-results", metavar="FILE.json", help="keep what the model found")
@@ -46,6 +52,8 @@ def _run(args: argparse.Namespace) -> int:
         parser.error("expected either MODEL or --results FILE.json, got both")
     if args.images is None and (args.results is None or args.worst):
         parser.error("%s needs --images DIR" % ("a model" if args.results is None else "--worst"))
+    if args.gt_boxes:
+        args.boxes = args.annotations
     if args.results is None:
         args.model = args.model or default_model_path()
     if sys.version_info < (3, 10):
@@ -80,7 +88,8 @@ def _run_model(args: argparse.Namespace, images: object, results: str) -> int:
     from wholebody.cli.progress import Progress
     from wholebody.runtime.estimator import open_estimator
     assert isinstance(images, AnnotatedImages)
-    with open_estimator(args.model, net_resolution=args.net_resolution, threads=args.threads) as estimate:
+    with open_estimator(args.model, net_resolution=args.net_resolution, threads=args.threads, flip=args.flip,
+                        **topdown_options(args)) as estimate:
         progress = Progress(images.length, args.quiet)
         try:
             return len(run_on_annotated(estimate, images, pathlib.Path(results), progress).problems)

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, List, Optional, Sequence
 
 from wholebody.cli.frame import INTERRUPTED, OK, RUN_ERROR, Parser, run_command
+from wholebody.cli.topdown_flags import add_topdown, topdown_options
 
 if TYPE_CHECKING:
     from wholebody.runtime.pipeline import Summary
@@ -35,6 +36,7 @@ def _parser() -> Parser:
                        help="build a TensorRT engine again that does not fit this board, from the ONNX file beside it")
     model.add_argument("--trust", metavar="FILE", default="",
                        help="open no TensorRT engine whose sha256 is not in this list (as sha256sum writes it)")
+    add_topdown(parser)
     source = parser.add_argument_group("input")
     source.add_argument("--source", metavar="PATH", required=True, action="append",
                         help="a picture, a folder or a video file; several go through the network together, and each "
@@ -90,7 +92,8 @@ def _run(args: argparse.Namespace) -> int:
         estimate = stack.enter_context(open_estimator(
             args.engine, net_resolution=args.net_resolution, threads=args.threads,
             number_people_max=args.number_people_max, decoder=args.decoder, decoding=args.decoding,
-            maximize_positives=args.maximize_positives, trust=args.trust, rebuild=args.rebuild))
+            maximize_positives=args.maximize_positives, trust=args.trust, rebuild=args.rebuild,
+            **topdown_options(args)))
         sinks = make_sinks(args, sources, estimate.skeleton.has_background)
         lengths = [source.length for source in sources if source.length is not None]
         progress = Progress(sum(lengths) if len(lengths) == len(sources) else None, args.quiet)
