@@ -1,0 +1,4 @@
+// All kernels as one module.
+#include "paf_peaks.cu"
+#include "paf_scores.cu"
+#include "paf_pack.cu"
