@@ -1,9 +1,11 @@
 // Runs the kernels: blocks one after the other, the threads of a block as fibers that change at barriers only.
+#include <setjmp.h>
 #include <ucontext.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <numeric>
 #include <vector>
 
@@ -21,21 +23,22 @@ namespace {
 enum Status { kOk = 0, kUnknownKernel = 1, kWrongArguments = 2, kBadLaunch = 3, kBarrier = 4 };
 
 const size_t kStack = 128 << 10;
-const int kDone = -1;
+const int kDone = -1, kNew = -2;
 Kernel *kernels = nullptr;
 
 struct Fiber {
     ucontext_t context;
+    jmp_buf place;  // where it goes on
     std::vector<char> stack;
     Index index;
-    int line;  // of the barrier where it waits; kDone
+    int line;  // of the barrier where it waits; kDone, or kNew before it ever ran
 };
 
 // The launch that runs.
-std::vector<Fiber> fibers;
+std::vector<std::unique_ptr<Fiber>> fibers;
 std::vector<uint32_t> order;
 size_t threads, turn;  // turn: place in `order` of the fiber that runs
-ucontext_t home;
+jmp_buf home_place;
 const void *home_stack;  // and where it lies
 size_t home_size;
 const Kernel *current;
@@ -54,7 +57,7 @@ void shuffle(Values &values, size_t count) {
     for (size_t i = count; i > 1; --i) std::swap(values[i - 1], values[random_below(i)]);
 }
 
-Fiber &running() { return fibers[order[turn]]; }
+Fiber &running() { return *fibers[order[turn]]; }
 
 // AddressSanitizer wants to know which stack is in use.
 void leave(void **fake_stack, const void *stack, size_t size) {
@@ -73,35 +76,44 @@ void arrive(void *fake_stack, const void **from, size_t *from_size) {
 #endif
 }
 
+// A context is only how a fiber begins: to swap contexts takes a system call, a jump does not.
 void go_home(Fiber &fiber) {
     void *fake_stack = nullptr;
-    leave(fiber.line == kDone ? nullptr : &fake_stack, home_stack, home_size);
-    swapcontext(&fiber.context, &home);
+    leave(&fake_stack, home_stack, home_size);
+    if (_setjmp(fiber.place) == 0) _longjmp(home_place, 1);
     arrive(fake_stack, nullptr, nullptr);
 }
 
 void visit(Fiber &fiber) {
     void *fake_stack = nullptr;
     leave(&fake_stack, fiber.stack.data(), kStack);
-    swapcontext(&home, &fiber.context);
+    if (_setjmp(home_place) == 0) {
+        if (fiber.line == kNew) setcontext(&fiber.context);
+        _longjmp(fiber.place, 1);
+    }
     arrive(fake_stack, nullptr, nullptr);
 }
 
+// A fiber is the same thread of one block after the other.
 void fiber_main() {
     arrive(nullptr, &home_stack, &home_size);
-    Fiber &fiber = running();
-    current->run(current_arguments);
-    fiber.line = kDone;
-    go_home(fiber);
+    for (;;) {
+        Fiber &fiber = running();
+        current->run(current_arguments);
+        fiber.line = kDone;
+        go_home(fiber);
+    }
 }
 
 void start(Fiber &fiber, uint32_t number) {
+    fiber.index = {number % blockDim.x, number / blockDim.x % blockDim.y, number / blockDim.x / blockDim.y};
+    if (!fiber.stack.empty()) return;
     fiber.stack.resize(kStack);
+    fiber.line = kNew;
     getcontext(&fiber.context);
     fiber.context.uc_stack.ss_sp = fiber.stack.data();
     fiber.context.uc_stack.ss_size = kStack;
     fiber.context.uc_link = nullptr;
-    fiber.index = {number % blockDim.x, number / blockDim.x % blockDim.y, number / blockDim.x / blockDim.y};
     makecontext(&fiber.context, fiber_main, 0);
 }
 
@@ -114,9 +126,9 @@ bool step() {
         visit(fiber);
     }
     for (size_t i = 1; i < threads; ++i)
-        if (fibers[i].line != fibers[0].line) {
+        if (fibers[i]->line != fibers[0]->line) {
             std::fprintf(stderr, "cuda_shim: %s: threads of block (%u, %u, %u) part at line %d and line %d (-1: end)\n",
-                         current->name, blockIdx.x, blockIdx.y, blockIdx.z, fibers[0].line, fibers[i].line);
+                         current->name, blockIdx.x, blockIdx.y, blockIdx.z, fibers[0]->line, fibers[i]->line);
             return false;
         }
     return true;
@@ -125,11 +137,10 @@ bool step() {
 bool run_block(uint32_t shared_bytes) {
     shared = static_cast<char *>(std::malloc(shared_bytes ? shared_bytes : 1));
     std::memset(shared, 0xA5, shared_bytes);
-    for (uint32_t i = 0; i < threads; ++i) start(fibers[i], i);
     bool met = true;
     do {
         met = step();
-    } while (met && fibers[0].line != kDone);
+    } while (met && fibers[0]->line != kDone);
     std::free(shared);
     return met;
 }
@@ -194,10 +205,13 @@ int wb_shim_launch(const char *name, const uint32_t grid[3], const uint32_t bloc
     current = kernel;
     current_arguments = arguments;
     threads = static_cast<size_t>(block[0]) * block[1] * block[2];
-    if (fibers.size() < threads) fibers.resize(threads);
+    while (fibers.size() < threads) fibers.emplace_back(new Fiber());
+    for (uint32_t i = 0; i < threads; ++i) start(*fibers[i], i);
     order.resize(threads);
     std::iota(order.begin(), order.end(), 0);
-    return run_blocks(shared_bytes);
+    const Status status = run_blocks(shared_bytes);
+    if (status == kBarrier) fibers.clear();  // some wait for ever
+    return status;
 }
 
 }  // extern "C"
