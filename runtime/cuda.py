@@ -155,6 +155,10 @@ class CudaDevice(Device):
         """Put a graph on a stream."""
         self._graphs.launch(graph, stream)
 
+    def drop_graph(self, graph: int) -> None:
+        """Destroy a graph."""
+        self._graphs.drop(graph)
+
     def synchronize(self, stream: int) -> None:
         """Wait for a stream; what went wrong on the GPU since the last time shows here."""
         self._checked(self._streams[stream].synchronize)
