@@ -2,6 +2,7 @@
 
 Whatever the project calls that the real module lacks fails here too.
 """
+import ctypes
 import struct
 import sys
 import types
@@ -29,7 +30,11 @@ def install(monkeypatch, gpu=None, devices=1):
     package.driver = driver_module(gpu, devices)
     monkeypatch.setitem(sys.modules, "pycuda", package)
     monkeypatch.setitem(sys.modules, "pycuda.driver", package.driver)
-    monkeypatch.setattr("wholebody.runtime.cuda_graphs.ctypes.CDLL", lambda name: Libcuda(gpu))
+    real = ctypes.CDLL
+
+    def open_library(name, *args, **kwargs):
+        return Libcuda(gpu) if name == "libcuda.so.1" else real(name, *args, **kwargs)
+    monkeypatch.setattr(ctypes, "CDLL", open_library)
     return gpu
 
 
