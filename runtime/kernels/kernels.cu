@@ -2,3 +2,4 @@
 #include "paf_peaks.cu"
 #include "paf_scores.cu"
 #include "paf_pack.cu"
+#include "preprocess.cu"

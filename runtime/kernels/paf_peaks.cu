@@ -83,10 +83,12 @@ WB_DEVICE void mark(const Strip &s, int line, int x) {
     atomicOr(s.mask + line * s.words + x / kWord, 1u << x % kWord);
 }
 
-// One pixel of the strip's window of cells; y is relative to the strip.
+// One pixel of the strip's window of cells; y is relative to the strip. Stride 0: any, as the arguments say.
+template <int Stride>
 WB_DEVICE float pixel(const PeaksArguments &a, const Strip &s, int x, int y) {
-    const int across = x / a.stride, column = x - across * a.stride;
-    const int down = y >= 0 ? y / a.stride : -((a.stride - 1 - y) / a.stride), row = y - down * a.stride;
+    const int stride = Stride ? Stride : a.stride;
+    const int across = x / stride, column = x - across * stride;
+    const int down = y >= 0 ? y / stride : -((stride - 1 - y) / stride), row = y - down * stride;
     const float *cell = s.cells + (down + s.first[row] - a.top) * s.pitch + across + s.first[column] + kPad;
     const float *w = s.weights + 4 * column;
     float line[4];
@@ -107,20 +109,22 @@ WB_DEVICE void list_active(const PeaksArguments &a, const Strip &s) {
 }
 
 // Pixels of some tiles and those one pixel around them: columns first, then rows, as the CPU adds.
+template <int Stride>
 WB_DEVICE void upsample(const PeaksArguments &a, const Strip &s, int cell_y, int begun, int tiles) {
-    const int side = a.stride + 2, thread = static_cast<int>(threadIdx.x);
+    const int stride = Stride ? Stride : a.stride;
+    const int side = stride + 2, thread = static_cast<int>(threadIdx.x);
     for (int i = thread; i < tiles * a.rows * side; i += WB_THREADS) {
         const int tile = i / (a.rows * side), row = i / side % a.rows, cell_x = s.active[begun + tile];
-        const int x = clamped(cell_x * a.stride + i % side - 1, 0, s.columns - 1);
-        const float *cell = s.cells + row * s.pitch + x / a.stride + s.first[x % a.stride] + kPad;
-        s.wide[i] = weighted(cell[0], cell[1], cell[2], cell[3], s.weights + 4 * (x % a.stride));
+        const int x = clamped(cell_x * stride + i % side - 1, 0, s.columns - 1);
+        const float *cell = s.cells + row * s.pitch + x / stride + s.first[x % stride] + kPad;
+        s.wide[i] = weighted(cell[0], cell[1], cell[2], cell[3], s.weights + 4 * (x % stride));
     }
     __syncthreads();
     for (int i = thread; i < tiles * side * side; i += WB_THREADS) {
         const int tile = i / (side * side), line = i / side % side - 1, column = i % side;
-        const int x = s.active[begun + tile] * a.stride + column - 1, y = cell_y * a.stride + line;
-        const bool inside = x >= 0 && x < s.columns && y >= 0 && y < a.heat.height * a.stride;
-        const int down = line < 0 ? -1 : line / a.stride, row = line - down * a.stride;
+        const int x = s.active[begun + tile] * stride + column - 1, y = cell_y * stride + line;
+        const bool inside = x >= 0 && x < s.columns && y >= 0 && y < a.heat.height * stride;
+        const int down = line < 0 ? -1 : line / stride, row = line - down * stride;
         const float *wide = s.wide + (tile * a.rows + down + s.first[row] - a.top) * side + column;
         // Around the map lies the threshold.
         s.patches[i] = inside ? weighted(wide[0], wide[side], wide[2 * side], wide[3 * side], s.weights + 4 * row)
@@ -131,8 +135,10 @@ WB_DEVICE void upsample(const PeaksArguments &a, const Strip &s, int cell_y, int
 
 // OpenPose's CPU build takes ties on the ring one pixel from the edge, which runs through to the edge; its CUDA build
 // is strict and leaves out the edge itself.
+template <int Stride>
 WB_DEVICE bool is_peak(const PeaksArguments &a, const float *at, int x, int y) {
-    const int side = a.stride + 2, width = a.heat.width * a.stride, height = a.heat.height * a.stride;
+    const int stride = Stride ? Stride : a.stride;
+    const int side = stride + 2, width = a.heat.width * stride, height = a.heat.height * stride;
     const float value = at[0];
     if (!(value > a.threshold)) return false;
     const float highest = fmaxf(fmaxf(fmaxf(at[-side - 1], at[-side]), fmaxf(at[-side + 1], at[-1])),
@@ -143,17 +149,19 @@ WB_DEVICE bool is_peak(const PeaksArguments &a, const float *at, int x, int y) {
     return (counts && value > highest) || (ring && value >= highest);
 }
 
+template <int Stride>
 WB_DEVICE void mark_pixels(const PeaksArguments &a, const Strip &s, int cell_y) {
-    const int side = a.stride + 2, area = a.stride * a.stride;
+    const int stride = Stride ? Stride : a.stride;
+    const int side = stride + 2, area = stride * stride;
     list_active(a, s);
     for (int begun = 0; begun < s.number[0]; begun += a.batch) {
         const int tiles = min(a.batch, s.number[0] - begun);
-        upsample(a, s, cell_y, begun, tiles);
+        upsample<Stride>(a, s, cell_y, begun, tiles);
         for (int i = static_cast<int>(threadIdx.x); i < tiles * area; i += WB_THREADS) {
-            const int tile = i / area, line = i / a.stride % a.stride, column = i % a.stride;
-            const int x = s.active[begun + tile] * a.stride + column;
+            const int tile = i / area, line = i / stride % stride, column = i % stride;
+            const int x = s.active[begun + tile] * stride + column;
             const float *at = s.patches + (tile * side + line + 1) * side + column + 1;
-            if (is_peak(a, at, x, cell_y * a.stride + line)) mark(s, line, x);
+            if (is_peak<Stride>(a, at, x, cell_y * stride + line)) mark(s, line, x);
         }
         __syncthreads();
     }
@@ -219,8 +227,10 @@ WB_DEVICE void refine_cells(const PeaksArguments &a, const Strip &s, int cell_y,
 }
 
 // The centroid of the positive values, summed in scan order as OpenPose does.
+template <int Stride>
 WB_DEVICE Candidate centroid(const PeaksArguments &a, const float *window, int x, int y) {
-    const int width = a.heat.width * a.stride, height = a.heat.height * a.stride;
+    const int stride = Stride ? Stride : a.stride;
+    const int width = a.heat.width * stride, height = a.heat.height * stride;
     float sum_x = 0.0f, sum_y = 0.0f, sum = 0.0f;
     for (int row = max(0, y - kReach); row <= min(height - 1, y + kReach); ++row)
         for (int column = max(0, x - kReach); column <= min(width - 1, x + kReach); ++column) {
@@ -237,25 +247,28 @@ WB_DEVICE Candidate centroid(const PeaksArguments &a, const float *window, int x
 }
 
 // Two peaks at a time: 49 threads compute a window, one adds it up. `found` pixels are listed in s.active.
+template <int Stride>
 WB_DEVICE void refine_pixels(const PeaksArguments &a, const Strip &s, int cell_y, int found, Candidate *out) {
+    const int stride = Stride ? Stride : a.stride;
     const int group = static_cast<int>(threadIdx.x) / kPerWindow, lane = static_cast<int>(threadIdx.x) % kPerWindow;
     const int groups = WB_THREADS / kPerWindow;
     float *window = s.windows + group * kWindowPitch;
     for (int begun = 0; begun < found; begun += groups) {
         const int i = begun + group, place = i < found ? s.active[i] : 0;
-        const int line = place / s.columns, x = place % s.columns, y = cell_y * a.stride + line;
+        const int line = place / s.columns, x = place % s.columns, y = cell_y * stride + line;
         const int dx = lane % kWindow - kReach, dy = lane / kWindow - kReach;
         if (i < found && lane < kWindow * kWindow) {
-            const bool inside = x + dx >= 0 && x + dx < s.columns && y + dy >= 0 && y + dy < a.heat.height * a.stride;
-            window[lane] = inside ? pixel(a, s, x + dx, line + dy) : 0.0f;
+            const bool inside = x + dx >= 0 && x + dx < s.columns && y + dy >= 0 && y + dy < a.heat.height * stride;
+            window[lane] = inside ? pixel<Stride>(a, s, x + dx, line + dy) : 0.0f;
         }
         __syncthreads();
-        if (i < found && lane == 0) out[i] = centroid(a, window, x, y);
+        if (i < found && lane == 0) out[i] = centroid<Stride>(a, window, x, y);
         __syncthreads();
     }
 }
 
 // Peaks of one strip from its bits, in scan order; at most max_peaks. A few at a time fit into s.active.
+template <int Stride>
 WB_DEVICE int write_strip(const PeaksArguments &a, const Strip &s, int cell_y, Candidate *out) {
     const int words = s.lines * s.words, each = (words + WB_THREADS - 1) / WB_THREADS;
     const int from = min(words, static_cast<int>(threadIdx.x) * each), to = min(words, from + each);
@@ -273,12 +286,13 @@ WB_DEVICE int write_strip(const PeaksArguments &a, const Strip &s, int cell_y, C
         if (a.fast)
             refine_cells(a, s, cell_y, some, out + begun);
         else
-            refine_pixels(a, s, cell_y, some, out + begun);
+            refine_pixels<Stride>(a, s, cell_y, some, out + begun);
         __syncthreads();
     }
     return found;
 }
 
+template <int Stride>
 WB_DEVICE int find_in_strip(const PeaksArguments &a, const Strip &s, int map, int cell_y, Candidate *out) {
     const int thread = static_cast<int>(threadIdx.x);
     if (!load(a, s, map, cell_y)) return 0;
@@ -289,9 +303,9 @@ WB_DEVICE int find_in_strip(const PeaksArguments &a, const Strip &s, int map, in
             if (is_highest_cell(a, s, cell_y, x)) mark(s, 0, x);
         __syncthreads();
     } else {
-        mark_pixels(a, s, cell_y);
+        mark_pixels<Stride>(a, s, cell_y);
     }
-    return write_strip(a, s, cell_y, out);
+    return write_strip<Stride>(a, s, cell_y, out);
 }
 
 // All strips of a map, one after the other. Volatile: other blocks wrote them.
@@ -327,7 +341,10 @@ WB_KERNEL(wb_paf_peaks, wholebody::PeaksArguments) {
     const long long strip = static_cast<long long>(map) * arguments.heat.height + cell_y;
     if (cell_y == 0 && map == 0)
         for (int i = thread; i < arguments.limbs; i += WB_THREADS) arguments.limb_counts[i] = 0;
-    const int found = peaks::find_in_strip(arguments, s, map, cell_y, arguments.strip_peaks + strip * arguments.max_peaks);
+    Candidate *out = arguments.strip_peaks + strip * arguments.max_peaks;
+    // The usual stride as a constant: divisions by it are shifts.
+    const int found = arguments.stride == 8 ? peaks::find_in_strip<8>(arguments, s, map, cell_y, out)
+                                            : peaks::find_in_strip<0>(arguments, s, map, cell_y, out);
     if (thread == 0) arguments.strip_counts[strip] = found;
     __threadfence();
     __syncthreads();

@@ -26,8 +26,8 @@ from wholebody.skeletons import Skeleton
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-# Room of the block: what scenes of a hundred people fill. What does not fit is fetched in a second copy.
-PEAKS_EACH, CONNECTIONS_EACH = 64, 128
+# Room of the block, for each keypoint and limb: enough for some fifty people. More is fetched in a second copy.
+PEAKS_EACH, CONNECTIONS_EACH = 64, 64
 
 
 class PafWorkspace:
@@ -72,8 +72,7 @@ class PafWorkspace:
 
     def launches_of_peaks(self, heat: DeviceMaps) -> List[Launch]:
         """The same without limbs."""
-        room = self.capacity
-        return [self._peaks(heat, self.limbs), self.pack_into(self.block.address, room, limbs=0)]
+        return [self._peaks(heat, self.limbs), self.pack_into(self.block.address, self.capacity, limbs=0)]
 
     def pack_into(self, address: int, capacity: int, limbs: int = -1) -> Launch:
         """What was found last, once more into another block."""

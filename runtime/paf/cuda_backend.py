@@ -72,7 +72,8 @@ class CudaBackend(Backend):
         """Poses from maps in host memory: copied to the GPU first."""
         self._check_open()
         with self._device.active():
-            self.enqueue(*self._uploaded([heatmaps, pafs]), stream=self._stream)
+            heat, fields = self._uploaded([heatmaps, pafs])
+            self.enqueue(heat, fields, self._stream)
             self._device.synchronize(self._stream)
             return self.collect()
 
@@ -84,8 +85,6 @@ class CudaBackend(Backend):
             return [np.zeros((0, 3), np.float32)] * points
         with self._device.active():
             heat, = self._uploaded([heatmaps])
-            self._known = ()
-            self._workspace.fit(heat.shape)
             self._put(self._workspace.launches_of_peaks(heat), self._stream)
             self._device.synchronize(self._stream)
             return read_peaks(self._fetched(limbs=0), points)
@@ -127,19 +126,28 @@ class CudaBackend(Backend):
 
     def _uploaded(self, arrays: "List[npt.NDArray[Any]]") -> List[DeviceMaps]:
         """The maps on the GPU, in memory that is kept."""
-        maps = []
+        # All memory first: with a copy under way none may be freed.
+        if arrays[0].shape[1:] != self._workspace.shape:
+            self._workspace.fit(arrays[0].shape)
+            self._known = ()
         for i, array in enumerate(arrays):
-            if i == len(self._inputs) or self._inputs[i].nbytes < array.nbytes:
-                if i < len(self._inputs):
-                    self._device.free(self._inputs[i])
-                    del self._inputs[i], self._staging[i]
-                self._inputs.insert(i, self._device.alloc(array.nbytes))
-                self._staging.insert(i, self._device.host_array((array.nbytes,), "uint8"))
-            staged = self._staging[i][:array.nbytes].view(array.dtype).reshape(array.shape)
+            self._make_room(i, array.nbytes)
+        maps = []
+        for array, buffer, staging in zip(arrays, self._inputs, self._staging):
+            staged = staging[:array.nbytes].view(array.dtype).reshape(array.shape)
             staged[...] = array
-            self._device.upload(self._inputs[i], staged, self._stream)
-            maps.append(DeviceMaps(self._inputs[i].address, array.shape, array.dtype.name))
+            self._device.upload(buffer, staged, self._stream)
+            maps.append(DeviceMaps(buffer.address, array.shape, array.dtype.name))
         return maps
+
+    def _make_room(self, i: int, nbytes: int) -> None:
+        if i < len(self._inputs) and self._inputs[i].nbytes >= nbytes:
+            return
+        if i < len(self._inputs):
+            self._device.free(self._inputs.pop(i))
+            del self._staging[i]
+        self._inputs.insert(i, self._device.alloc(nbytes))
+        self._staging.insert(i, self._device.host_array((nbytes,), "uint8"))
 
     def _check_open(self) -> None:
         if self._closed:

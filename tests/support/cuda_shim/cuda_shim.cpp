@@ -112,7 +112,8 @@ void start(Fiber &fiber, uint32_t number) {
     fiber.line = kNew;
     getcontext(&fiber.context);
     fiber.context.uc_stack.ss_sp = fiber.stack.data();
-    fiber.context.uc_stack.ss_size = kStack;
+    // Stacks that begin at different places of a page do not fight for the same lines of the cache.
+    fiber.context.uc_stack.ss_size = kStack - number % 32 * 320;
     fiber.context.uc_link = nullptr;
     makecontext(&fiber.context, fiber_main, 0);
 }
