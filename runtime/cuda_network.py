@@ -2,12 +2,11 @@
 import logging
 from typing import TYPE_CHECKING, Any, Callable, Dict, Optional, Tuple
 
-import numpy as np
-
-from wholebody.engines.device import Buffer, Device
+from wholebody.engines.device import Buffer, Device, Launch
 from wholebody.engines.trt_engine import TrtEngine
 from wholebody.errors import ModelError
 from wholebody.runtime.kernels.compiling import load_kernels
+from wholebody.runtime.kernels.preprocess import bytes_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -29,6 +28,7 @@ class CudaNetwork:
         self.outputs: "Dict[str, Tuple[Shape, str]]" = {}
         self._engine = engine
         self._buffers: Dict[str, Buffer] = {}
+        self._input_bytes = 0
         self._graphs = device.has_graphs
         with device.active():
             self.module = load_kernels(device)
@@ -43,12 +43,24 @@ class CudaNetwork:
         self.shape, self.changes = shape, self.changes + 1
         types = {info.name: info.dtype for info in self._engine.inputs + self._engine.outputs}
         self.outputs = {name: (dims, types[name]) for name, dims in shapes.items()}
-        for name, (dims, dtype) in dict(self.outputs, **{self.input_name: (shape, types[self.input_name])}).items():
-            self._make_room(name, int(np.prod(dims, dtype=np.int64)) * np.dtype(dtype).itemsize)
+        for name, (dims, dtype) in self.outputs.items():
+            self._make_room(name, bytes_of(dims, dtype))
+        self._input_bytes = bytes_of(shape, types[self.input_name])
+        self._make_room(self.input_name, self._input_bytes)
 
     def buffer(self, name: str) -> Buffer:
         """Where an input or output lies."""
         return self._buffers[name]
+
+    def input_of(self, place: int) -> Buffer:
+        """Where the input of one picture of a batch lies."""
+        whole = self._buffers[self.input_name]
+        nbytes = self._input_bytes // self.shape[0]
+        return Buffer(whole.address + place * nbytes, nbytes)
+
+    def launch(self, launch: Launch) -> None:
+        """One of our own kernels, in the stream's order."""
+        self.device.launch(self.module, launch, self.stream)
 
     def run(self) -> None:
         """The network, from its input to its outputs."""

@@ -1,7 +1,8 @@
 """The lane of a PAF network on a GPU: the host puts work on streams and waits once, in decode, for a few KB.
 
-    preprocess    the frame into the lane's own memory
-    engine        input -> network -> peaks -> scores -> packed block -> host, one CUDA graph on the network's stream
+    preprocess    the frame to the GPU, on the lane's own stream
+    engine        resize and normalise -> network -> peaks -> scores -> packed block -> host, on the network's stream,
+                  as one CUDA graph from the second frame on
     decode        waits for the block; people are put together on the CPU
 """
 import functools
@@ -9,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence,
 
 import numpy as np
 
+from wholebody.engines.device import Launch
 from wholebody.engines.engine import Engine
 from wholebody.poses import Frame
-from wholebody.runtime.cuda_input import CudaInput
 from wholebody.runtime.cuda_network import CudaNetwork
 from wholebody.runtime.geometry import Geometry
 from wholebody.runtime.heads import PafHead
+from wholebody.runtime.kernels.preprocessor import GpuPreprocessor
 from wholebody.runtime.lane import Lane, Seen
 from wholebody.runtime.paf.cuda_backend import CudaBackend, DeviceMaps
 from wholebody.runtime.paf_lane import Members, group_by_size, in_frame
@@ -22,15 +24,14 @@ from wholebody.runtime.paf_lane import Members, group_by_size, in_frame
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-NewInput = Callable[[Sequence[Geometry], Sequence["npt.NDArray[np.uint8]"]], CudaInput]
-
 
 class CudaGroup:
     """Frames of a lane that go through the network together, with all that their way takes."""
 
-    def __init__(self, members: Members, place: CudaInput, events: Tuple[int, int]) -> None:
-        self.members, self.place = members, place
+    def __init__(self, members: Members, shape: Tuple[int, ...], events: Tuple[int, int]) -> None:
+        self.members, self.shape = members, shape             # of the network's input
         self.begun, self.done = events
+        self.launches: List[Launch] = []                      # that make the input
         self.maps: "Dict[str, npt.NDArray[Any]]" = {}         # the network's outputs, on the host
         self.on_device: List[Tuple[DeviceMaps, DeviceMaps]] = []  # heat maps and PAFs of each member
         self.bound_at = -1                                    # network.changes when it was asked where they lie
@@ -40,18 +41,21 @@ class CudaGroup:
 class CudaPafLane(Lane):
     """One batch in flight: memory for its frames, a decoder for each, and events instead of waiting."""
 
-    def __init__(self, network: CudaNetwork, head: PafHead, new_decoder: Callable[[], CudaBackend],
-                 new_input: NewInput, geometry: Callable[["npt.NDArray[np.uint8]"], Geometry],
-                 keep_maps: bool = False) -> None:
+    def __init__(self, network: CudaNetwork, head: PafHead, new_preprocessor: Callable[[], GpuPreprocessor],
+                 new_decoder: Callable[[], CudaBackend], keep_maps: bool = False) -> None:
         """`keep_maps`: bring the network's maps to the host as well, for `seen`."""
         super().__init__()
         self._network, self._head, self._keep_maps = network, head, keep_maps
-        self._new_decoder, self._new_input, self._geometry = new_decoder, new_input, geometry
+        self._new_preprocessor, self._new_decoder = new_preprocessor, new_decoder
+        with network.device.active():
+            self._stream, self._placed = network.device.new_stream(), network.device.new_event()
         self.geometries: List[Geometry] = []
         self.groups: List[CudaGroup] = []
-        self._decoders: List[CudaBackend] = []        # by place in the batch; kept, as events are, for all sizes
+        # By frame of the lane, and by group; kept, whatever the sizes.
+        self._preprocessors: List[GpuPreprocessor] = []
+        self._decoders: List[CudaBackend] = []
         self._events: List[Tuple[int, int]] = []
-        self._laid_out: Tuple[Any, ...] = ()
+        self._laid_out: List[Any] = []
 
     def take(self, frames: Sequence[Frame]) -> None:
         """Set out with these frames."""
@@ -60,21 +64,26 @@ class CudaPafLane(Lane):
 
     def preprocess(self, limit: Optional[int]) -> None:
         """Every frame on its way to the GPU; at most `limit` frames of one size go together."""
-        images = [frame.image for frame in self.frames]
-        self.geometries = [self._geometry(image) for image in images]
-        with self._network.device.active():
-            self._lay_out(limit, images)
-            for group in self.groups:
-                group.place.fill([images[index] for index in group.members])
+        device = self._network.device
+        while len(self._preprocessors) < len(self.frames):
+            self._preprocessors.append(self._new_preprocessor())
+            self._decoders.append(self._new_decoder())
+        places = list(zip(self._preprocessors, (frame.image for frame in self.frames)))
+        self.geometries = [place.prepare_for(image) for place, image in places]
+        with device.active():
+            self._lay_out(limit)
+            for place, image in places:
+                place.place([image], self._stream)
+            device.record(self._placed, self._stream)
 
     def infer(self, engine: Engine, name: str) -> None:
-        """Put everything on the network's stream, from input to block; nothing here waits."""
+        """Put everything on the network's stream, from pictures to blocks; nothing here waits."""
         del engine, name  # the network's
         device, stream = self._network.device, self._network.stream
         with device.active():
+            device.wait(stream, self._placed)
             for group in self.groups:
                 self._bind(group)
-                group.place.wait_on(stream)
                 device.record(group.begun, stream)
                 if group.graph is not None:
                     device.launch_graph(group.graph, stream)
@@ -114,13 +123,16 @@ class CudaPafLane(Lane):
         """Free everything, once what is under way is done; closing twice is allowed."""
         with self._network.device.active():
             self._network.device.synchronize(self._network.stream)
+            self._network.device.synchronize(self._stream)
             self._drop()
             while self._decoders:
+                self._preprocessors.pop().close()
                 self._decoders.pop().close()
 
     def _put(self, group: CudaGroup) -> None:
-        """From the input to the block, in the order of the stream."""
-        group.place.write(self._network)
+        """From pictures to blocks, in the order of the stream."""
+        for launch in group.launches:
+            self._network.launch(launch)
         self._network.run()
         for index, maps in zip(group.members, group.on_device):
             self._decoders[index].enqueue(maps[0], maps[1], self._network.stream)
@@ -129,14 +141,15 @@ class CudaPafLane(Lane):
                 self._network.download(name, array)
 
     def _bind(self, group: CudaGroup) -> None:
-        """Tells the decoders where their maps will lie, whenever that has changed."""
+        """Says where inputs and maps will lie, whenever that has changed."""
         network = self._network
-        network.fit(group.place.shape)
+        network.fit(group.shape)
         if group.bound_at == network.changes:
             return
         group.maps = {name: network.device.host_array(shape, dtype) for name, (shape, dtype) in network.outputs.items()}
-        group.on_device = []
+        group.on_device, group.launches = [], []
         for place, index in enumerate(group.members):
+            group.launches.append(self._preprocessors[index].launch(network.input_of(place)))
             geometry = self.geometries[index]
             maps = self._head(group.maps, geometry.net_width, geometry.net_height, place)
             group.on_device.append((self._on_device(group, "heatmaps", maps.heatmaps),
@@ -152,28 +165,25 @@ class CudaPafLane(Lane):
         strides: Any = tuple(stride // view.itemsize for stride in view.strides)
         return DeviceMaps(self._network.buffer(name).address + offset, view.shape, view.dtype.name, strides)
 
-    def _lay_out(self, limit: Optional[int], images: "List[npt.NDArray[np.uint8]]") -> None:
-        """Memory for the sizes at hand; what fits from the last frames stays."""
-        members = group_by_size([(g.net_width, g.net_height) for g in self.geometries], limit)
-        wanted = (members, self.geometries, [image.shape for image in images])
+    def _lay_out(self, limit: Optional[int]) -> None:
+        """Groups for the sizes at hand; those of the last frames stay where nothing changed."""
+        # A preprocessor that was prepared anew has other tables: launches and graphs know the old ones.
+        wanted = [(geometry, place.prepared) for geometry, place in zip(self.geometries, self._preprocessors)]
         if wanted == self._laid_out:
             return
         self._drop()
-        while len(self._decoders) < len(images):
-            self._decoders.append(self._new_decoder())
+        members = group_by_size([(g.net_width, g.net_height) for g in self.geometries], limit)
         device = self._network.device
         while len(self._events) < len(members):
             self._events.append((device.new_event(), device.new_event()))
         for indices, events in zip(members, self._events):
-            place = self._new_input([self.geometries[i] for i in indices], [images[i] for i in indices])
-            self.groups.append(CudaGroup(indices, place, events))
+            self.groups.append(CudaGroup(indices, (len(indices),) + self._preprocessors[indices[0]].shape[1:], events))
         self._laid_out = wanted
 
     def _drop(self) -> None:
         for group in self.groups:
             self._forget_graph(group)
-            group.place.close()
-        self.groups, self._laid_out = [], ()
+        self.groups, self._laid_out = [], []
 
     def _forget_graph(self, group: CudaGroup) -> None:
         if group.graph is not None:

@@ -1,28 +1,24 @@
 """Where the lanes of a PAF network run: decided here, once, when a network is opened."""
 import abc
 import logging
-from typing import TYPE_CHECKING, Callable, Dict, NamedTuple, Sequence
+from typing import Callable, Dict, NamedTuple
 
 from wholebody.card import InputSpec
 from wholebody.engines.device import Device
 from wholebody.engines.engine import Engine
 from wholebody.engines.trt_engine import TrtEngine
 from wholebody.errors import MissingPackage, ModelError
-from wholebody.runtime.cuda_input import CudaInput, HostInput
 from wholebody.runtime.cuda_network import CudaNetwork
 from wholebody.runtime.cuda_paf_lane import CudaPafLane
-from wholebody.runtime.geometry import Geometry, Resolution
+from wholebody.runtime.geometry import Resolution
 from wholebody.runtime.heads import PafHead
+from wholebody.runtime.kernels.preprocessor import GpuPreprocessor
 from wholebody.runtime.lane import Lane
 from wholebody.runtime.paf import PafDecoder, PafOptions
 from wholebody.runtime.paf.cuda_backend import CudaBackend
 from wholebody.runtime.paf.decoder import host_backend
 from wholebody.runtime.paf_lane import PafLane
 from wholebody.runtime.preprocess import Preprocessor
-
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
 
 _log = logging.getLogger(__name__)
 
@@ -74,8 +70,7 @@ class CudaLanes(Lanes):
 
     def new(self) -> CudaPafLane:
         """A lane on the GPU."""
-        way, planner = self._way, self._way.preprocessor()
-        return CudaPafLane(self._network, way.head, self._decoder, self._input, planner.geometry, way.keep_maps)
+        return CudaPafLane(self._network, self._way.head, self._preprocessor, self._decoder, self._way.keep_maps)
 
     def close(self) -> None:
         """Free the network's buffers."""
@@ -87,9 +82,8 @@ class CudaLanes(Lanes):
         return CudaBackend(skeleton, stride, way.decoding, host_backend(skeleton, stride, way.decoding), self._device,
                            self._network.module)
 
-    def _input(self, geometries: Sequence[Geometry], images: "Sequence[npt.NDArray[np.uint8]]") -> CudaInput:
-        del images
-        return HostInput(self._device, self._way.preprocessor, geometries)
+    def _preprocessor(self) -> GpuPreprocessor:
+        return GpuPreprocessor(self._device, self._way.input, self._way.resolution, module=self._network.module)
 
 
 def _on_host(way: PafWay, engine: Engine) -> Lanes:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from wholebody.card import InputSpec
-from wholebody.engines.device import Buffer, Device
+from wholebody.engines.device import Buffer, Device, Launch
 from wholebody.errors import ShapeError
 from wholebody.runtime.geometry import Geometry, Resolution, plan
 from wholebody.runtime.kernels.compiling import load_kernels
@@ -17,7 +17,7 @@ from wholebody.runtime.kernels.preprocess import (
     preprocess_launch,
 )
 from wholebody.runtime.kernels.taps import picture_taps
-from wholebody.runtime.preprocess import input_shape
+from wholebody.runtime.preprocess import check_frame, input_shape
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,6 +31,7 @@ class GpuPreprocessor:
         """`dtype`: of the input, by default as the card says, or float16; `module`: the kernels, if they are loaded."""
         self._device, self._spec, self._resolution, self._batch = device, spec, resolution, batch
         self._dtype = dtype or spec.dtype
+        self.prepared = 0  # times; launches of an earlier time are of no use
         self._key: Tuple[int, int, str] = (0, 0, "")
         self._geometry: Optional[Geometry] = None
         self._buffers: Dict[str, Buffer] = {}
@@ -65,25 +66,41 @@ class GpuPreprocessor:
             self._add_pictures(width, height, pixel_format)
             self._add_tables(width, height, pixel_format, geometry)
         self._key, self._geometry = (width, height, pixel_format), geometry
+        self.prepared += 1
         return geometry
 
-    def enqueue(self, images: "Sequence[npt.NDArray[np.uint8]]", out: Buffer, stream: int) -> None:
-        """Puts copy and kernel on a stream; the pictures are copied at once, those of the last call must be done."""
+    def prepare_for(self, image: "npt.NDArray[np.uint8]") -> Geometry:
+        """Room and tables for pictures like this BGR one."""
+        check_frame(image)
+        return self.prepare(image.shape[1], image.shape[0])
+
+    def place(self, images: "Sequence[npt.NDArray[np.uint8]]", stream: int) -> None:
+        """Puts the copy of pictures to the GPU on a stream; those of the last call must be done with."""
         assert self._geometry is not None, "prepare comes first"
         if len(images) != self._batch or any(image.shape != self._host.shape[1:] for image in images):
             raise ShapeError("preprocessing on the GPU: expected %d pictures %s, got %s"
                              % (self._batch, self._host.shape[1:], [image.shape for image in images]))
+        for place, image in zip(self._host, images):
+            np.copyto(place, image)
+        if not self._device.shares_memory:
+            with self._device.active():
+                self._device.upload(self._buffers["pictures"], self._host, stream)
+
+    def launch(self, out: Buffer) -> Launch:
+        """What makes the input at `out` of the pictures that were placed last."""
+        assert self._geometry is not None, "prepare comes first"
         if out.nbytes < self.nbytes:
             raise ShapeError("preprocessing on the GPU: expected an input of %d bytes, got %d"
                              % (self.nbytes, out.nbytes))
-        for place, image in zip(self._host, images):
-            np.copyto(place, image)
         size = (self._geometry.net_width, self._geometry.net_height)
-        launch = preprocess_launch(self._buffers["table"].address, self._batch, out.address, size, self._dtype,
-                                   self._spec)
+        return preprocess_launch(self._buffers["table"].address, self._batch, out.address, size, self._dtype,
+                                 self._spec)
+
+    def enqueue(self, images: "Sequence[npt.NDArray[np.uint8]]", out: Buffer, stream: int) -> None:
+        """Copy and kernel on one stream."""
+        launch = self.launch(out)
+        self.place(images, stream)
         with self._device.active():
-            if not self._device.shares_memory:
-                self._device.upload(self._buffers["pictures"], self._host, stream)
             self._device.launch(self._module, launch, stream)
 
     def close(self) -> None:
@@ -101,6 +118,7 @@ class GpuPreprocessor:
         shape = (self._batch,) + shapes[pixel_format]
         if self._device.shares_memory:
             self._host, pictures = self._device.mapped_array(shape, "uint8")
+            self._buffers["pictures"] = pictures
         else:
             self._host = self._device.host_array(shape, "uint8")
             pictures = self._buffers["pictures"] = self._device.alloc(bytes_of(shape, "uint8"))
