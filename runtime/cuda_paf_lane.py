@@ -18,7 +18,8 @@ from wholebody.runtime.geometry import Geometry
 from wholebody.runtime.heads import PafHead
 from wholebody.runtime.kernels.preprocessor import GpuPreprocessor
 from wholebody.runtime.lane import Lane, Seen
-from wholebody.runtime.paf.cuda_backend import CudaBackend, DeviceMaps
+from wholebody.runtime.paf.cuda_backend import CudaBackend
+from wholebody.runtime.paf.cuda_launches import DeviceMaps
 from wholebody.runtime.paf_lane import Members, group_by_size, in_frame
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from fake_gpu import FakeGpu
 
 from wholebody.errors import ModelError, ShapeError
 from wholebody.runtime.cuda import CudaDevice
-from wholebody.runtime.kernels.paf import DeviceMaps
 from wholebody.runtime.paf import PafDecoder, PafOptions
 from wholebody.runtime.paf.cuda_backend import CudaBackend
+from wholebody.runtime.paf.cuda_launches import DeviceMaps
 from wholebody.runtime.paf.numpy_backend import NumpyBackend
 from wholebody.skeletons import get_skeleton
 
