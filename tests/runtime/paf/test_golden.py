@@ -12,7 +12,7 @@ from wholebody.skeletons import get_skeleton
 GOLDEN = pathlib.Path(__file__).resolve().parents[3].parent / "shared" / "golden"
 MISSING = [pytest.param("", marks=pytest.mark.skip(reason="no golden cases in %s" % GOLDEN))]
 NAMES = {"COCO": "COCO_18"}
-BIG = 20  # people; on the fake GPU more of them take long, and so does BODY_135
+BIG = 5  # people; on the fake GPU more of them take long, and so do larger maps and sets
 
 
 def files(name):
@@ -70,7 +70,7 @@ def test_every_backend_finds_the_people_of_a_photograph(photograph, host_backend
 
 
 def takes_long(case):
-    return int(case.rsplit("_", 2)[1][1:]) > (1 if "135" in case else BIG)
+    return int(case.rsplit("_", 2)[1][1:]) > (1 if "135" in case else BIG) or "1312" in case
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, marks=pytest.mark.long) if isinstance(case, str) and takes_long(case)
