@@ -14,7 +14,8 @@ from wholebody.runtime.kernels import compiling
 
 SM = (8, 7)
 KERNELS = ("wb_paf_peaks", "wb_paf_scores", "wb_paf_pack", "wb_preprocess")
-BOARDS = [("11.8", "53"), ("11.8", "62"), ("11.8", "72"), ("11.8", "87"), ("11.8", "90"), ("13.0", "87"), ("13.0", "110")]
+BOARDS = [("11.8", "53"), ("11.8", "62"), ("11.8", "72"), ("11.8", "87"), ("11.8", "90"), ("13.0", "87"),
+          ("13.0", "110")]
 
 
 def sources():
@@ -192,7 +193,8 @@ def test_the_command_makes_what_the_folder_is_asked_for(nvcc, tmp_path, monkeypa
 
 
 @pytest.mark.parametrize("words, status, message", [
-    (("--sm", "orin"), 2, "expected a compute capability such as 8.7, got 'orin'"), ((), 2, "--sm")], ids=["name", "none"])
+    (("--sm", "orin"), 2, "expected a compute capability such as 8.7, got 'orin'"), ((), 2, "--sm")],
+    ids=["name", "none"])
 def test_the_command_says_what_it_expects(words, status, message):
     done = command(*words)
     assert done.returncode == status

@@ -11,9 +11,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parents[2] / "src")]
 
 import numpy as np  # noqa: E402
+
 from cuda_shim import ShimModule  # noqa: E402
 from cuda_shim.checked_device import CheckedDevice  # noqa: E402
-
 from wholebody.runtime.paf import PafOptions  # noqa: E402
 from wholebody.runtime.paf.cuda_backend import CudaBackend  # noqa: E402
 from wholebody.runtime.paf.numpy_backend import NumpyBackend  # noqa: E402
@@ -67,7 +67,7 @@ def main():
         np.testing.assert_array_equal(got.keypoints, expected.keypoints, err_msg="seed %d" % (seed + case))
         np.testing.assert_array_equal(got.person_scores, expected.person_scores)
         backend.close()
-    print("%d cases agree" % cases)
+    sys.stdout.write("%d cases agree\n" % cases)
 
 
 if __name__ == "__main__":
