@@ -1,6 +1,6 @@
 """Launch of the preprocessing kernel: its table of pictures and its arguments, from plain numbers."""
 import ctypes
-from typing import TYPE_CHECKING, Any, NamedTuple, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -42,14 +42,14 @@ class TapAddresses(NamedTuple):
 
 
 class _Picture(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint64) for name in (
+    _fields_: ClassVar[Any] = [(name, ctypes.c_uint64) for name in (
         "pixels", "chroma", "rows", "columns", "row_weights", "column_weights")] + [(name, ctypes.c_int32) for name in (
             "pitch", "chroma_pitch", "width", "height", "format", "row_taps", "column_taps", "left", "top",
             "covered_width", "covered_height")] + [("matrix", ctypes.c_float * 6), ("unused", ctypes.c_int32)]
 
 
 class _Preprocess(ctypes.Structure):
-    _fields_ = [("pictures", ctypes.c_uint64), ("out", ctypes.c_uint64)] + [(name, ctypes.c_int32) for name in (
+    _fields_: ClassVar[Any] = [("pictures", ctypes.c_uint64), ("out", ctypes.c_uint64)] + [(name, ctypes.c_int32) for name in (
         "height", "width", "type", "channels_last")] + [("channel", ctypes.c_int32 * 3)] + [
             (name, ctypes.c_float * 3) for name in ("gain", "bias", "padding")]
 

@@ -85,7 +85,7 @@ def resample(image: "npt.NDArray[np.uint8]", rows: AxisTaps, columns: AxisTaps) 
             lines = taken.take(np.clip(rows.first + i, 0, image.shape[0] - 1), axis=0)
             sums = sums + lines.astype(np.float32) * rows.weights[:, i, None, None]
         total = total + sums * columns.weights[:, k, None]
-    return np.clip(np.rint(total), 0, 255).astype(np.uint8)
+    return _grey_levels(total)
 
 
 def crop(image: "npt.NDArray[np.uint8]", matrix: "npt.NDArray[np.float32]",
@@ -105,7 +105,12 @@ def crop(image: "npt.NDArray[np.uint8]", matrix: "npt.NDArray[np.float32]",
             ys = np.clip(row + i, 0, image.shape[0] - 1)
             sums = sums + image[ys, xs].astype(np.float32) * row_weights[i][..., None]
         total = total + sums * column_weights[k][..., None]
-    return np.clip(np.rint(total), 0, 255).astype(np.uint8)
+    return _grey_levels(total)
+
+
+def _grey_levels(values: Any) -> "npt.NDArray[np.uint8]":
+    levels: "npt.NDArray[np.uint8]" = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return levels
 
 
 def _bilinear(position: "npt.NDArray[np.float32]", size: int) -> Tuple[Any, Any]:

@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any, List, Tuple
 import numpy as np
 
 from wholebody.errors import ModelError
-from wholebody.runtime.paf.options import PafOptions
 from wholebody.runtime.paf.scoring import Connections, sort_connections
 from wholebody.skeletons import Skeleton
 
@@ -19,8 +18,8 @@ def read_peaks(block: "npt.NDArray[np.int32]", points: int) -> "List[npt.NDArray
     return _peaks(block, points)[0]
 
 
-def read_block(block: "npt.NDArray[np.int32]", skeleton: Skeleton,
-               options: PafOptions) -> "Tuple[List[npt.NDArray[np.float32]], Connections]":
+def read_block(block: "npt.NDArray[np.int32]",
+               skeleton: Skeleton) -> "Tuple[List[npt.NDArray[np.float32]], Connections]":
     """Peaks, and the connections as they are walked."""
     points, limbs = len(skeleton.keypoints), len(skeleton.paf_pairs)
     if len(block) < HEADER + points + limbs or block[0] != points or block[1] != limbs:

@@ -44,7 +44,7 @@ class CudaBackend(Backend):
             self._workspace = PafWorkspace(device, skeleton, stride, options, self._stream)
 
     def prepare(self, heatmaps: DeviceMaps, pafs: DeviceMaps) -> None:
-        """Makes room for these maps; after it `enqueue` of them allocates nothing, as a capture into a graph demands."""
+        """Makes room for these maps: then `enqueue` of them allocates nothing, as a capture into a graph demands."""
         self._check_open()
         if self._known == (heatmaps, pafs):
             return

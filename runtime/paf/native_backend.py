@@ -116,7 +116,7 @@ class NativeBackend(HostBackend):
             self._handle = ctypes.c_void_p()
             self._free()
 
-    def _check(self, status: int, maps: "npt.NDArray[np.float32]") -> None:
+    def _check(self, status: int, maps: "npt.NDArray[np.generic]") -> None:
         if status == OK:
             return
         if not self._handle:

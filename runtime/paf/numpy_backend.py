@@ -42,7 +42,7 @@ class NumpyBackend(HostBackend):
 
     def assemble(self, block: "npt.NDArray[np.int32]") -> Poses:
         """The same from peaks and connections that the CUDA kernels found."""
-        return self._people(*read_block(block, self._skeleton, self._options))
+        return self._people(*read_block(block, self._skeleton))
 
     def _people(self, peaks: "List[npt.NDArray[np.float32]]", connections: Connections) -> Poses:
         skeleton, options = self._skeleton, self._options

@@ -88,7 +88,8 @@ def connect(peaks: "Sequence[npt.NDArray[np.float32]]", pafs: "npt.NDArray[np.fl
             continue
         scores = score_limb(a, b, (finite(pafs[cx]), finite(pafs[cy])), taps, options)
         i, k = np.nonzero(scores > EPSILON)
-        for column, values in zip(columns, (scores[i, k], np.full(len(i), limb), i, k)):
+        found: List["npt.NDArray[Any]"] = [scores[i, k], np.full(len(i), limb), i, k]
+        for column, values in zip(columns, found):
             column.append(values)
     if not columns[0]:
         none = np.zeros(0, np.int64)

@@ -158,7 +158,8 @@ def test_under_sanitizers_a_step_beside_a_buffer_is_seen(kernel, nbytes, found, 
     if not library.exists():
         cuda_shim.build(library, sanitize=True, sources=sources)
     script = sources / "step.py"
-    script.write_text(STEP_BESIDE % (str(EXERCISE.parents[1]), str(cuda_shim.ROOT / "src"), str(library), nbytes, kernel))
+    script.write_text(STEP_BESIDE % (str(EXERCISE.parents[1]), str(cuda_shim.ROOT / "src"), str(library), nbytes,
+                                     kernel))
     done = run_sanitized(script)
     assert (found in done.stdout) if found else ("all went well" in done.stdout), done.stdout[-3000:]
     assert (done.returncode == 0) == (found == ""), done.stdout[-3000:]

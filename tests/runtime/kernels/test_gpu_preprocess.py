@@ -101,7 +101,7 @@ def test_real_sizes_differ_from_opencv_in_few_pixels_and_by_one_level(size):
                      geometry.left:geometry.left + geometry.resized_width]
     difference = np.abs(resized.astype(int) - known)
     assert difference.max() <= LEVEL
-    assert (difference > 0).mean() < (0.15 if size[0] > 656 else 0.3), "cv2 rounds its own way"
+    assert (difference > 0).mean() < 0.15, "cv2 rounds its own way"
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float16", "uint8"])
@@ -227,14 +227,13 @@ def test_a_crop_needs_a_finite_matrix(matrix):
 
 @pytest.mark.parametrize("wrong, message", [
     ({"images": 2}, "expected 1 pictures"), ({"shape": (30, 34, 3)}, r"expected 1 pictures \(30, 33, 3\)"),
-    ({"bytes": 100}, "expected an input of 11520 bytes, got 100"), ({"nv12": 1}, "NV12: expected even sides, got 33x30")],
-    ids=["number", "size", "room", "odd"])
+    ({"bytes": 100}, "expected an input of 11520 bytes, got 100")], ids=["number", "size", "room"])
 def test_what_does_not_fit_is_refused(wrong, message, device):
     preprocess = GpuPreprocessor(device, SPEC._replace(size=(24, 40)))
     preprocess.prepare(33, 30)
     images = [np.zeros(wrong.get("shape", (30, 33, 3)), np.uint8)] * wrong.get("images", 1)
     with pytest.raises(ShapeError, match=message):
-        if "nv12" in wrong:
-            preprocess.prepare(33, 30, "nv12")
         preprocess.enqueue(images, Buffer(256, wrong.get("bytes", 11520)), 0)
+    with pytest.raises(ShapeError, match="NV12: expected even sides, got 33x30"):
+        preprocess.prepare(33, 30, "nv12")
     preprocess.close()

@@ -36,11 +36,13 @@ class CheckedDevice(Device):
         return 1
 
     def upload(self, buffer, array, stream):
-        assert array.flags.c_contiguous and array.nbytes <= buffer.nbytes
+        assert array.flags.c_contiguous
+        assert array.nbytes <= buffer.nbytes
         ctypes.memmove(buffer.address, array.__array_interface__["data"][0], array.nbytes)
 
     def download(self, array, buffer, stream):
-        assert array.flags.c_contiguous and array.nbytes <= buffer.nbytes
+        assert array.flags.c_contiguous
+        assert array.nbytes <= buffer.nbytes
         ctypes.memmove(array.__array_interface__["data"][0], buffer.address, array.nbytes)
 
     def synchronize(self, stream):

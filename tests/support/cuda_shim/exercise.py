@@ -67,7 +67,7 @@ def main():
         np.testing.assert_array_equal(got.keypoints, expected.keypoints, err_msg="seed %d" % (seed + case))
         np.testing.assert_array_equal(got.person_scores, expected.person_scores)
         backend.close()
-    print("%d cases agree" % cases)
+    sys.stdout.write("%d cases agree\n" % cases)
 
 
 if __name__ == "__main__":
