@@ -25,7 +25,7 @@ from wholebody.engines.onnxruntime_engine import OnnxRuntimeEngine
 from wholebody.engines.opening import OpenOptions, open_engine
 from wholebody.errors import WholebodyError
 from wholebody.jetson.identity import read_board
-from wholebody.runtime.cuda import CudaMemory
+from wholebody.runtime.cuda import CudaDevice
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 WEIGHTS = ROOT.parent / "shared" / "assets" / "weights"
@@ -79,7 +79,7 @@ def measure(path: pathlib.Path, precision: str, own_kernels: bool) -> Dict[str, 
     with np.load(str(path.with_suffix(".npz"))) as known:
         arrays = dict(known)
     feeds = {name[len("input "):]: arrays.pop(name) for name in list(arrays) if name.startswith("input ")}
-    with open_engine(engine_path, OpenOptions(device=CudaMemory)) as engine:
+    with open_engine(engine_path, OpenOptions(device=CudaDevice)) as engine:
         found = {name: value.copy() for name, value in engine.infer(feeds).items()}
         times = []
         for _ in range(RUNS):

@@ -1,6 +1,6 @@
 """Memory, streams, events and kernels of a GPU; runtime/cuda.py has the real ones."""
 import abc
-from typing import TYPE_CHECKING, Any, ContextManager, NamedTuple, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, ContextManager, NamedTuple, Sequence, Tuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -121,13 +121,9 @@ class Device(DeviceMemory):
         """Between two events that have happened."""
 
     @abc.abstractmethod
-    def capture(self, stream: int) -> ContextManager[Any]:
-        """What is put on the stream within the block does not run; it becomes `graph`."""
-
-    @abc.abstractmethod
-    def graph(self, stream: int) -> int:
-        """Handle of what was last captured on this stream, ready to be launched any number of times."""
+    def capture(self, stream: int, work: Callable[[], None]) -> int:
+        """Handle of a graph: all that `work` puts on the stream, which does not run now."""
 
     @abc.abstractmethod
     def launch_graph(self, graph: int, stream: int) -> None:
-        """Put a whole graph on a stream."""
+        """Put a whole graph on a stream; the buffers are those of its capture."""

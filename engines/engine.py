@@ -1,13 +1,14 @@
 """Engine: a network that is open and can be run, whatever runs it."""
 import abc
-from typing import TYPE_CHECKING, Dict, NamedTuple, Optional, Tuple, Type, Union
+from typing import TYPE_CHECKING, Any, Dict, NamedTuple, Optional, Tuple, Type, Union
+
+import numpy as np
 
 from wholebody.card import ModelCard
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    import numpy as np
     import numpy.typing as npt
 
 Dim = Union[int, str, None]  # a size, the name of a dynamic size, or unknown
@@ -24,6 +25,17 @@ class TensorInfo(NamedTuple):
         return "%s [%s] %s" % (self.name, ", ".join("?" if d is None else str(d) for d in self.shape), self.dtype)
 
 
+class RunMemory:
+    """Output arrays of one caller, reused from run to run, and what an engine notes about them."""
+
+    __slots__ = ("arrays", "bound", "bound_to")
+
+    def __init__(self) -> None:
+        self.arrays: "Dict[str, npt.NDArray[np.float32]]" = {}
+        self.bound: Any = None                  # an engine's own
+        self.bound_to: Tuple[Any, ...] = ()     # the inputs that `bound` was made for
+
+
 class Engine(abc.ABC):
     """Named tensors in, named tensors out. A context manager: closing frees the network."""
 
@@ -35,6 +47,23 @@ class Engine(abc.ABC):
     @abc.abstractmethod
     def infer(self, feeds: "Dict[str, npt.NDArray[np.float32]]") -> "Dict[str, npt.NDArray[np.float32]]":
         """Run once. The arrays returned are valid until the next call."""
+
+    def infer_into(self, feeds: "Dict[str, npt.NDArray[np.float32]]",
+                   memory: RunMemory) -> "Dict[str, npt.NDArray[np.float32]]":
+        """Run once. The arrays returned are `memory`'s own: valid until the next call with the same memory."""
+        for name, array in self.infer(feeds).items():
+            held = memory.arrays.get(name)
+            if held is None or held.shape != array.shape or held.dtype != array.dtype:
+                memory.arrays[name] = np.array(array)
+            else:
+                np.copyto(held, array)
+        return memory.arrays
+
+    @property
+    def max_batch(self) -> Optional[int]:
+        """The most pictures that one run takes; None is any number."""
+        first = self.inputs[0].shape[0] if self.inputs[0].shape else 1
+        return first if isinstance(first, int) else None
 
     @abc.abstractmethod
     def close(self) -> None:

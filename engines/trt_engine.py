@@ -83,6 +83,11 @@ class TrtEngine(Engine):
             self._device.synchronize(self._stream)
         return {info.name: self._hosts[info.name] for info in self.outputs}
 
+    @property
+    def max_batch(self) -> Optional[int]:
+        """The most pictures that one run takes, as the engine was built."""
+        return self.manifest.inputs[0].max[0]
+
     def enqueue(self, addresses: Dict[str, int], stream: int) -> None:
         """Run over device buffers of the caller, on the caller's stream; `set_shapes` first, within `active()`."""
         if self._context is None:

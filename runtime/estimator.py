@@ -1,8 +1,5 @@
-"""The path of one frame: preprocess -> engine -> decode -> Poses in the frame's pixels."""
-import time
-from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Type
-
-import numpy as np
+"""An open PAF network and its stages: preprocess -> engine -> decode -> Poses in the frame's pixels."""
+from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional
 
 from wholebody.card import ModelCard
 from wholebody.engines.engine import Engine
@@ -10,18 +7,18 @@ from wholebody.engines.fit import check_fit
 from wholebody.engines.onnxfile import NO_CARD
 from wholebody.engines.opening import OpenOptions, open_engine
 from wholebody.errors import CardError
-from wholebody.poses import Frame, Poses, Result
-from wholebody.runtime.cuda import CudaMemory
+from wholebody.runtime.cuda import CudaDevice
 from wholebody.runtime.geometry import Geometry, Resolution
 from wholebody.runtime.heads import PafHead, PafMaps
+from wholebody.runtime.lane import Seen, Stage, StagedEstimator
 from wholebody.runtime.paf import PafDecoder, PafOptions
 from wholebody.runtime.paf.options import SKELETON_MAY_SET
-from wholebody.runtime.preprocess import Preprocessor
+from wholebody.runtime.paf_lane import PafLane
+from wholebody.runtime.preprocess import Preprocessor, warn_of_rounding
 from wholebody.skeletons import Skeleton
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
+    import numpy as np
     import numpy.typing as npt
 
 
@@ -38,8 +35,8 @@ class EstimatorOptions(NamedTuple):
     rebuild: bool = False             # a TensorRT engine that does not fit here, from the ONNX file beside it
 
 
-class Estimator:
-    """An open network: call it with a BGR frame. A context manager; one instance serves one thread."""
+class Estimator(StagedEstimator):
+    """An open network: call it with a BGR frame. A context manager; one instance serves one thread, or one pipeline."""
 
     def __init__(self, engine: Engine, options: EstimatorOptions = EstimatorOptions()) -> None:
         """Takes over `engine` and closes it."""
@@ -53,66 +50,58 @@ class Estimator:
         self._head = PafHead(self.card)
         check_fit(self.card, engine.inputs, engine.outputs, engine.path)
         self.skeleton = self._head.skeleton
-        resolution = Resolution.parse(options.net_resolution) if options.net_resolution else Resolution()
-        self._preprocess = Preprocessor(self.card.input, resolution)
-        self._decode = PafDecoder(self.skeleton, stride=self._head.head.stride, backend=options.decoder,
-                                  options=decoding_options(self.card, self.skeleton, options))
-        self._geometry: Optional[Geometry] = None
-        self._maps: Optional[PafMaps] = None
+        self._resolution = Resolution.parse(options.net_resolution) if options.net_resolution else Resolution()
+        warn_of_rounding(self.card.input, self._resolution)
+        self._backend = options.decoder
+        self._decoding = decoding_options(self.card, self.skeleton, options)
+        self.stages = (Stage("preprocess", self._preprocess), Stage("engine", self._infer),
+                       Stage("decode", self._find))
+        self._own = self.new_lane()  # what is wrong with the choices shows here, before the first frame
 
-    def __call__(self, image: "npt.NDArray[np.uint8]") -> Poses:
-        """uint8 (H, W, 3) BGR -> who is in it, in its pixels."""
-        return self.process(Frame(image, 0, time.monotonic(), "frame")).poses
+    def new_lane(self) -> PafLane:
+        """Buffers and a decoder for one batch in flight."""
+        decoder = PafDecoder(self.skeleton, self._head.head.stride, self._backend, self._decoding)
+        return PafLane(lambda: Preprocessor(self.card.input, self._resolution), decoder)
 
-    def process(self, frame: Frame) -> Result:
-        """One frame, with the milliseconds of each stage."""
-        started = time.perf_counter()
-        feed, geometry = self._preprocess(frame.image)
-        prepared = time.perf_counter()
-        outputs = self.engine.infer({self.card.input.name: feed})
-        inferred = time.perf_counter()
-        maps = self._head(outputs, geometry.net_width, geometry.net_height)
-        poses = in_frame(self._decode(maps.heatmaps, maps.pafs), geometry)
-        decoded = time.perf_counter()
-        self._geometry, self._maps = geometry, maps
-        return Result(frame.index, frame.captured_at, poses,
-                      {"preprocess": 1e3 * (prepared - started), "engine": 1e3 * (inferred - prepared),
-                       "decode": 1e3 * (decoded - inferred)})
+    @property
+    def max_batch(self) -> Optional[int]:
+        """Frames of one size that the network takes at once; None is any number."""
+        return self.engine.max_batch
+
+    def _preprocess(self, lane: PafLane) -> None:
+        lane.preprocess(self.engine.max_batch)
+
+    def _infer(self, lane: PafLane) -> None:
+        lane.infer(self.engine, self.card.input.name)
+
+    def _find(self, lane: PafLane) -> None:
+        lane.find(self._head)
 
     @property
     def maps(self) -> PafMaps:
         """The network's maps of the last frame; valid until the next."""
-        assert self._maps is not None, "no frame yet"
-        return self._maps
+        seen = self._last()
+        assert seen.heatmaps is not None, "a paf network has both"
+        assert seen.pafs is not None, "a paf network has both"
+        return PafMaps(seen.heatmaps, seen.pafs)
 
     @property
     def geometry(self) -> Geometry:
         """How the last frame lay in the network's input."""
-        assert self._geometry is not None, "no frame yet"
-        return self._geometry
+        return self._last().geometry
 
     def candidates(self) -> "List[npt.NDArray[np.float32]]":
         """Every peak of the last frame: for each keypoint (n, 3) x, y in frame pixels, score."""
-        peaks = self._decode.candidates(self.maps.heatmaps)
-        return [np.concatenate([self.geometry.to_frame(p[:, :2]), p[:, 2:]], axis=1) for p in peaks]
+        return self._last(candidates=True).candidates or []
+
+    def _last(self, candidates: bool = False) -> Seen:
+        assert self.lane.results, "no frame yet"
+        return self.lane.seen(0, candidates)
 
     def close(self) -> None:
-        """Free the network and the decoder."""
-        self._decode.close()
+        """Free the network and the lane of `process`."""
+        super().close()
         self.engine.close()
-
-    def __enter__(self) -> "Estimator":
-        return self
-
-    def __exit__(self, kind: Optional[Type[BaseException]], error: Optional[BaseException],
-                 trace: "Optional[TracebackType]") -> None:
-        self.close()
-
-
-def in_frame(poses: Poses, geometry: Geometry) -> Poses:
-    """Poses in net pixels -> the same in frame pixels; what was not found stays at 0, 0."""
-    found = (poses.scores > 0)[..., None]
-    return poses.with_keypoints(np.where(found, geometry.to_frame(poses.keypoints), np.float32(0)))
 
 
 def decoding_options(card: ModelCard, skeleton: Skeleton,
@@ -137,7 +126,7 @@ def open_estimator(model: str, **options: Any) -> Estimator:
         if name not in EstimatorOptions._fields:
             raise TypeError("unknown option %r; known: %s" % (name, ", ".join(EstimatorOptions._fields)))
     chosen = EstimatorOptions(**options)
-    engine = open_engine(model, OpenOptions(chosen.threads, CudaMemory, chosen.trust, chosen.rebuild))
+    engine = open_engine(model, OpenOptions(chosen.threads, CudaDevice, chosen.trust, chosen.rebuild))
     try:
         return Estimator(engine, chosen)
     except BaseException:

@@ -32,16 +32,18 @@ class PafHead:
         self.head: Head = card.head("paf")
         self._checked: Set[Tuple[Tuple[int, ...], Tuple[int, ...], int, int]] = set()
 
-    def __call__(self, outputs: "Dict[str, npt.NDArray[np.float32]]", net_width: int, net_height: int) -> PafMaps:
-        """Maps of the first picture of the batch."""
-        maps = PafMaps(self._take("heatmaps", outputs), self._take("pafs", outputs))
+    def __call__(self, outputs: "Dict[str, npt.NDArray[np.float32]]", net_width: int, net_height: int,
+                 index: int = 0) -> PafMaps:
+        """Maps of one picture of the batch."""
+        maps = PafMaps(self._take("heatmaps", outputs, index), self._take("pafs", outputs, index))
         key = (maps.heatmaps.shape, maps.pafs.shape, net_width, net_height)
         if key not in self._checked:
             self._check(maps, net_width, net_height)
             self._checked.add(key)
         return maps
 
-    def _take(self, role: str, outputs: "Dict[str, npt.NDArray[np.float32]]") -> "npt.NDArray[np.float32]":
+    def _take(self, role: str, outputs: "Dict[str, npt.NDArray[np.float32]]",
+              index: int) -> "npt.NDArray[np.float32]":
         ref = self.head.output(role)
         if ref.output not in outputs:
             raise CardError("%s: the card reads %s from output %r; the network has: %s"
@@ -50,7 +52,7 @@ class PafHead:
         if array.ndim != 4:
             raise CardError("%s: output %r: expected 4 dimensions (%s), got shape %s"
                             % (self.card.name, ref.output, self.head.layout, array.shape))
-        maps = channels_first(array[0], self.head.layout)
+        maps = channels_first(array[index], self.head.layout)
         return maps if ref.channels is None else maps[ref.channels[0]:ref.channels[1]]
 
     def _check(self, maps: PafMaps, net_width: int, net_height: int) -> None:

@@ -31,11 +31,9 @@ class Preprocessor:
         self._bias = [np.float32(-spec.mean[c] / spec.std[c]) for c in order]
         self._size = (0, 0)  # of the last picture
         self._geometry: Optional[Geometry] = None
+        self._padded: Optional[Geometry] = None  # what the buffer's padding was made for
         self._buffer: "npt.NDArray[Any]" = np.zeros((1, 3, 0, 0), spec.dtype)
         self._resized = np.zeros((0, 0, 3), np.uint8)
-        if any(side > 0 and side % spec.multiple for side in resolution):
-            log.warning("--net-resolution %dx%d: this network's sides are multiples of %d; rounded to the nearest",
-                        resolution.width, resolution.height, spec.multiple)
 
     def __call__(self, image: "npt.NDArray[np.uint8]") -> "Tuple[npt.NDArray[Any], Geometry]":
         """uint8 (H, W, 3) BGR -> (1, 3, h, w) or (1, h, w, 3) in the network's type, and where in it the picture is."""
@@ -53,24 +51,51 @@ class Preprocessor:
             plane += self._bias[c]
         return self._buffer, geometry
 
+    def geometry(self, image: "npt.NDArray[np.uint8]") -> Geometry:
+        """Where this picture will lie in the network's input."""
+        _check_frame(image)
+        return self._plan(image.shape[1], image.shape[0])
+
+    def use(self, buffer: "npt.NDArray[Any]") -> None:
+        """Write into this array from now on (one picture of a batch), as long as pictures need its shape."""
+        self._buffer, self._padded = buffer, None
+
+    def _plan(self, width: int, height: int) -> Geometry:
+        if self._geometry is None or self._size != (width, height):
+            self._geometry = plan(self.spec, width, height, self.resolution)
+            self._size = (width, height)
+        return self._geometry
+
     def _prepare(self, width: int, height: int) -> Geometry:
         """The geometry for this size of picture; the buffer is laid out and padded when the size changes."""
-        if self._geometry is None or self._size != (width, height):
-            geometry = plan(self.spec, width, height, self.resolution)
-            sides = (geometry.net_height, geometry.net_width)
-            shape: Tuple[int, ...] = (1, 3) + sides if self.spec.layout == "NCHW" else (1,) + sides + (3,)
+        geometry = self._plan(width, height)
+        if self._padded is not geometry:
+            shape = (1,) + input_shape(self.spec, geometry)
             if self._buffer.shape != shape:
                 self._buffer = np.empty(shape, self.spec.dtype)
             self._resized = np.empty((geometry.resized_height, geometry.resized_width, 3), np.uint8)
-            self._size, self._geometry = (width, height), geometry
             planes = self._planes()
             for c in range(3):
                 planes[self._net_channel[c]] = np.float32(self.spec.pad_value[c]) * self._gain[c] + self._bias[c]
-        return self._geometry
+            self._padded = geometry
+        return geometry
 
     def _planes(self) -> "npt.NDArray[Any]":
         """The buffer seen as (3, h, w), whatever its layout."""
         return channels_first(self._buffer[0], self.spec.layout)
+
+
+def warn_of_rounding(spec: InputSpec, resolution: Resolution) -> None:
+    """Say that a resolution the user asked for is not quite what he gets."""
+    if any(side > 0 and side % spec.multiple for side in resolution):
+        log.warning("--net-resolution %dx%d: this network's sides are multiples of %d; rounded to the nearest",
+                    resolution.width, resolution.height, spec.multiple)
+
+
+def input_shape(spec: InputSpec, geometry: Geometry) -> Tuple[int, ...]:
+    """Of one picture in the network's input: (3, h, w) or (h, w, 3)."""
+    sides = (geometry.net_height, geometry.net_width)
+    return (3,) + sides if spec.layout == "NCHW" else sides + (3,)
 
 
 def _check_frame(image: "npt.NDArray[np.uint8]") -> None:

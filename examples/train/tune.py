@@ -19,9 +19,10 @@ from wholebody.calibration.coco_protocol import evaluate, load_annotations  # no
 from wholebody.calibration.running import AnnotatedImages  # noqa: E402
 from wholebody.files import write_text  # noqa: E402
 from wholebody.poses import Frame, Result  # noqa: E402
-from wholebody.runtime.estimator import Estimator, in_frame, open_estimator  # noqa: E402
+from wholebody.runtime.estimator import Estimator, open_estimator  # noqa: E402
 from wholebody.runtime.geometry import Geometry  # noqa: E402
 from wholebody.runtime.paf import PafDecoder, PafOptions  # noqa: E402
+from wholebody.runtime.paf_lane import in_frame  # noqa: E402
 from wholebody.runtime.sinks import CocoJson, Details  # noqa: E402
 from wholebody.skeletons import Skeleton  # noqa: E402
 

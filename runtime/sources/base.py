@@ -12,7 +12,8 @@ log = logging.getLogger("wholebody")
 class Source(abc.ABC):
     """Frames in order: iterate over it inside a `with` block."""
 
-    kind = ""  # "image", "folder" or "video"
+    kind = ""     # "image", "folder" or "video"
+    live = False  # a camera or a stream: frames come when they come, and only the newest is worth the time
 
     def __init__(self, name: str) -> None:
         self.name = name                         # what messages call it
@@ -28,6 +29,9 @@ class Source(abc.ABC):
     def frame_names(self) -> List[str]:
         """The `Frame.source` names that are known before anything is read, so that sinks can look for old files."""
         return []
+
+    def stop(self) -> None:  # noqa: B027 - files never wait
+        """Called by another thread than the one that reads: let a read that waits for a frame come back soon."""
 
     def close(self) -> None:  # noqa: B027 - pictures hold nothing open
         """Let go of files and decoders; closing twice is harmless."""

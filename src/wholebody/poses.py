@@ -97,7 +97,8 @@ class Result(NamedTuple):
     index: int  # type: ignore[assignment]  # of the frame
     captured_at: float          # of the frame: latency counts from here
     poses: Poses                # pixels of the frame
-    stage_ms: Dict[str, float]  # preprocess, engine, decode
+    stage_ms: Dict[str, float]  # preprocess, engine, decode; of the whole batch it came in
+    latency_ms: float = 0.0     # from captured_at until the poses were there
 
 
 def boxes_around(keypoints: "npt.NDArray[np.float32]",

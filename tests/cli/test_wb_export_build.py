@@ -18,8 +18,8 @@ ONE_SIZE = ["build", "net.onnx", "--fp32", "--size", "112x64", "-o", "net.engine
 def tensorrt(place, monkeypatch):
     """The fakes; call it with a version to change it."""
     pytest.importorskip("onnxruntime", reason="runs networks: pip install onnxruntime")
-    monkeypatch.setattr("wholebody.runtime.cuda.CudaMemory", FakeDevice)
-    monkeypatch.setattr("wholebody.runtime.estimator.CudaMemory", FakeDevice)
+    monkeypatch.setattr("wholebody.runtime.cuda.CudaDevice", FakeDevice)
+    monkeypatch.setattr("wholebody.runtime.estimator.CudaDevice", FakeDevice)
 
     def use(version):
         use_tensorrt(monkeypatch, place, version)

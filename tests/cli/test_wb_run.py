@@ -1,11 +1,14 @@
 """wb-run, from the words typed to the files written."""
 import hashlib
+import importlib
 import json
 import os
+import re
 import signal
 
 import onnx_bytes
 import pytest
+from sticks import draw_sticks
 
 from wholebody.card import METADATA_KEY
 from wholebody.cli.run import main
@@ -111,7 +114,7 @@ def test_what_is_wrong_is_said_in_one_line_and_nothing_is_written(place, capsys,
     (place / "wrong.onnx").write_bytes(onnx_bytes.stick_net(metadata=[(METADATA_KEY, swapped)]))
     (place / "hurt.onnx").write_bytes(onnx_bytes.stick_net(metadata=[(METADATA_KEY, "{")]))
     before = files(place)
-    defaults = ["--engine", "net.onnx", "--source", "one.png", "--coco", "never.json"]
+    defaults = ["--engine", "net.onnx", "--coco", "never.json"] + ["--source", "one.png"] * ("--source" not in words)
     assert run(*(defaults + words)) == 1
     said = capsys.readouterr().err
     assert message in said
@@ -127,32 +130,34 @@ def test_a_truncated_model_is_refused_in_one_line(place, capsys):
     assert "cut.onnx is not a readable ONNX file" in capsys.readouterr().err
 
 
-def press_ctrl_c():
-    raise KeyboardInterrupt
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+@pytest.mark.parametrize("during", ["wholebody.runtime.sinks.OpenPoseJson.write",
+                                    "wholebody.runtime.estimator.Estimator._preprocess"], ids=["a sink", "a stage"])
+@pytest.mark.parametrize("in_flight", [1, 3])
+def test_a_stop_in_the_middle_leaves_nothing_half_written(place, capsys, monkeypatch, number, during, in_flight):
+    handlers = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    owner, name = during.rsplit(".", 1)
+    module, owner = owner.rsplit(".", 1)
+    owner = getattr(importlib.import_module(module), owner)
+    work, calls = getattr(owner, name), []
 
+    def stop_at_the_second(self, *given):
+        calls.append(given)
+        if len(calls) == 2:
+            os.kill(os.getpid(), number)
+        return work(self, *given)
 
-def send_sigterm():
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-@pytest.mark.parametrize("stop", [press_ctrl_c, send_sigterm])
-def test_a_stop_in_the_middle_leaves_nothing_half_written(place, capsys, monkeypatch, stop):
-    handler = signal.getsignal(signal.SIGTERM)
-    from wholebody.runtime.estimator import Estimator
-    process = Estimator.process
-
-    def stop_at_the_second(self, frame):
-        if frame.index == 1:
-            stop()
-        return process(self, frame)
-
-    monkeypatch.setattr(Estimator, "process", stop_at_the_second)
-    assert run("--engine", "net.onnx", "--source", "pictures", "--coco", "coco.json", "--json", "json") == 130
+    monkeypatch.setattr(owner, name, stop_at_the_second)
+    assert run("--engine", "net.onnx", "--source", "pictures", "--coco", "coco.json", "--json", "json",
+               "--in-flight", in_flight) == 130
     assert capsys.readouterr().err == "wb-run: interrupted\n"
     assert not (place / "coco.json").exists()
-    assert os.listdir("json") == ["000000000001_keypoints.json"]
+    written = ["%012d_keypoints.json" % n for n in (1, 2)]
+    if name == "write":
+        assert sorted(os.listdir("json")) == written  # the second was being written
+    assert set(os.listdir("json")) <= set(written)
     assert not [name for name in os.listdir(".") if name.startswith(".wholebody")]
-    assert signal.getsignal(signal.SIGTERM) == handler
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == handlers
 
 
 @pytest.mark.parametrize("words", [["--net-resolution", "-1x64"], ["--net-resolution=-1x64"],
@@ -204,3 +209,45 @@ def test_a_video_gives_numbered_frames_and_a_video(place, cv2):
     first = (place / "out.mp4").read_bytes()
     assert run("--engine", "net.onnx", "--source", "in.avi", "--video", "out.mp4", "--overwrite") == 0
     assert (place / "out.mp4").read_bytes() == first
+
+
+def test_several_sources_write_into_places_of_their_own(place, capsys, cv2):
+    cv2.imwrite("000000000009.png", draw_sticks(2))
+    assert run("--engine", "net.onnx", "--source", "pictures", "--source", "000000000009.png", *EVERYTHING) == 0
+    said = capsys.readouterr().out
+    assert "4 frames, 7 people in 3 of them" in said
+    assert "pictures: 3 frames, 5 people\n000000000009.png: 1 frame, 2 people\n" in said
+    for folder, ending in (("json", "_keypoints.json"), ("overlay", "_rendered.png"), ("maps", "_pose_heatmaps.png")):
+        assert sorted(os.listdir(folder)) == ["0-pictures", "1-000000000009"]
+        assert sorted(os.listdir(folder + "/0-pictures")) == ["%012d%s" % (n, ending) for n in (1, 2, 3)]
+        assert os.listdir(folder + "/1-000000000009") == ["000000000009" + ending]
+    assert [e["image_id"] for e in json.loads((place / "coco-1-000000000009.json").read_text())] == [9, 9]
+
+
+def test_several_sources_write_what_each_alone_writes(place):
+    assert run("--engine", "net.onnx", "--source", "pictures", "--source", "pictures", "--json", "both") == 0
+    assert run("--engine", "net.onnx", "--source", "pictures", "--json", "alone") == 0
+    alone = [json.loads(path.read_text()) for path in sorted((place / "alone").iterdir())]
+    for name in ("0-pictures", "1-pictures"):
+        both = [json.loads(path.read_text()) for path in sorted((place / "both" / name).iterdir())]
+        for one, other in zip(alone, both):
+            points = [[p["pose_keypoints_2d"] for p in file["people"]] for file in (one, other)]
+            assert points[0] == [pytest.approx(p, abs=1e-2) for p in points[1]]
+
+
+@pytest.mark.parametrize("in_flight", [1, 2, 3, 5])
+def test_the_same_bytes_are_written_however_many_frames_are_in_flight(place, in_flight):
+    assert run("--engine", "net.onnx", "--source", "pictures", "--json", "some", "--in-flight", in_flight) == 0
+    assert run("--engine", "net.onnx", "--source", "pictures", "--json", "one", "--in-flight", 1) == 0
+    assert files(place / "some") == files(place / "one")
+
+
+def test_the_summary_says_how_frames_went(place, capsys):
+    assert run("--engine", "net.onnx", "--source", "pictures", "--json", "--in-flight", 2) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["in_flight"], summary["dropped"], summary["stopped"], summary["by_source"]) == (2, 0, False, [])
+    assert sorted(summary["busy_seconds"]) == ["decode", "engine", "preprocess", "read", "write"]
+    assert 0 < summary["latency_ms"]["p50"] <= summary["latency_ms"]["p95"] <= summary["latency_ms"]["p99"]
+    assert run("--engine", "net.onnx", "--source", "pictures", "--in-flight", 2) == 0
+    assert re.search(r"capture to result p50 [0-9.]+, p95 [0-9.]+, p99 [0-9.]+ ms; 2 in flight, 0 dropped; at work: ",
+                     capsys.readouterr().out)

@@ -9,8 +9,9 @@ from wholebody.card import InputSpec
 from wholebody.engines.onnxfile import with_card
 from wholebody.errors import CardError, ModelError, ShapeError
 from wholebody.poses import Frame, Poses
-from wholebody.runtime.estimator import Estimator, EstimatorOptions, in_frame
+from wholebody.runtime.estimator import Estimator, EstimatorOptions
 from wholebody.runtime.geometry import plan
+from wholebody.runtime.paf_lane import in_frame
 from wholebody.skeletons import get_skeleton
 
 

@@ -5,7 +5,7 @@ import pytest
 from wholebody.card import InputSpec
 from wholebody.errors import ShapeError
 from wholebody.runtime.geometry import Resolution
-from wholebody.runtime.preprocess import Preprocessor
+from wholebody.runtime.preprocess import Preprocessor, warn_of_rounding
 from wholebody.runtime.warp import scale_from_origin
 
 RANDOM = np.random.RandomState(0)
@@ -63,8 +63,10 @@ def test_padding_stays_when_pictures_change_and_the_buffer_is_reused():
 
 
 def test_a_resolution_that_is_no_multiple_is_rounded_and_that_is_said(caplog):
-    blob, _ = Preprocessor(InputSpec("image", multiple=16), Resolution(650, 360))(picture(64, 32))
+    spec, resolution = InputSpec("image", multiple=16), Resolution(650, 360)
+    blob, _ = Preprocessor(spec, resolution)(picture(64, 32))
     assert blob.shape == (1, 3, 368, 656)
+    warn_of_rounding(spec, resolution)
     assert "--net-resolution 650x360: this network's sides are multiples of 16" in caplog.text
 
 

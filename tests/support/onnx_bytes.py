@@ -18,10 +18,10 @@ def text(field, value):
     return encode_bytes(field, value.encode())
 
 
-def value_info(name, shape):
-    """A float32 input or output; a dimension is a size or the name of a dynamic one."""
+def value_info(name, shape, dtype=FLOAT):
+    """An input or output; a dimension is a size or the name of a dynamic one."""
     dims = b"".join(encode_bytes(1, number(1, d) if isinstance(d, int) else text(2, d)) for d in shape)
-    return text(1, name) + encode_bytes(2, encode_bytes(1, number(1, FLOAT) + encode_bytes(2, dims)))
+    return text(1, name) + encode_bytes(2, encode_bytes(1, number(1, dtype) + encode_bytes(2, dims)))
 
 
 def weights(name, shape, values):
@@ -39,12 +39,13 @@ def node(operator, inputs, outputs, *attributes):
             + b"".join(encode_bytes(5, a) for a in attributes))
 
 
-def model(nodes, initializers, inputs, outputs, metadata=()):
-    """The whole file; inputs and outputs are (name, shape)."""
+def model(nodes, initializers, inputs, outputs, metadata=(), types=None):
+    """The whole file; inputs and outputs are (name, shape), float32 unless `types` says otherwise."""
+    types = types or {}
     graph = (b"".join(encode_bytes(1, n) for n in nodes) + text(2, "g")
              + b"".join(encode_bytes(5, i) for i in initializers)
              + b"".join(encode_bytes(11, value_info(*i)) for i in inputs)
-             + b"".join(encode_bytes(12, value_info(*o)) for o in outputs))
+             + b"".join(encode_bytes(12, value_info(*o, dtype=types.get(o[0], FLOAT))) for o in outputs))
     entries = b"".join(encode_bytes(14, text(1, k) + text(2, v)) for k, v in metadata)
     return number(1, 7) + encode_bytes(8, text(1, "") + number(2, 13)) + encode_bytes(7, graph) + entries
 

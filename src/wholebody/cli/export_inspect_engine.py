@@ -28,9 +28,9 @@ def _layers(path: str, manifest: "Manifest") -> "Tuple[Optional[List[Layer]], st
     """The layers, and who told."""
     from wholebody.engines.layers import inspect_layers, layers_from_json
     from wholebody.engines.trt_opening import open_trt_engine
-    from wholebody.runtime.cuda import CudaMemory
+    from wholebody.runtime.cuda import CudaDevice
     try:
-        engine = open_trt_engine(path, CudaMemory)
+        engine = open_trt_engine(path, CudaDevice)
         with engine:
             return inspect_layers(engine.trt, engine.handle), "TensorRT's inspector, here"
     except WholebodyError as error:

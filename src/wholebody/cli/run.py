@@ -1,18 +1,18 @@
 """wb-run: finds people in a picture, a folder of pictures or a video."""
 import argparse
+import contextlib
 import json
 import re
 import sys
 from typing import TYPE_CHECKING, List, Optional, Sequence
 
-from wholebody.cli.frame import OK, RUN_ERROR, Parser, run_command
+from wholebody.cli.frame import INTERRUPTED, OK, RUN_ERROR, Parser, run_command
 
 if TYPE_CHECKING:
     from wholebody.runtime.pipeline import Summary
-    from wholebody.runtime.sinks import Sink
-    from wholebody.runtime.sources import Source
 
 STDOUT = "-"
+IN_FLIGHT = 3  # as wholebody.runtime.pipeline.PipelineOptions has it
 SCALES = ("input", "net", "output", "unit", "centred")
 VARIANTS = ("body", "foot", "face", "hand21", "hand42")
 MAPS = ("parts", "background", "pafs")
@@ -36,7 +36,11 @@ def _parser() -> Parser:
     model.add_argument("--trust", metavar="FILE", default="",
                        help="open no TensorRT engine whose sha256 is not in this list (as sha256sum writes it)")
     source = parser.add_argument_group("input")
-    source.add_argument("--source", metavar="PATH", required=True, help="a picture, a folder or a video file")
+    source.add_argument("--source", metavar="PATH", required=True, action="append",
+                        help="a picture, a folder or a video file; several go through the network together, and each "
+                             "has its results in a folder or file of its own: DIR/0-NAME, FILE-0-NAME.json")
+    source.add_argument("--in-flight", type=_lanes, default=IN_FLIGHT, metavar="N",
+                        help="frames on their way at the same time; 1 works on one after the other")
     people = parser.add_argument_group("people")
     people.add_argument("--number-people-max", type=_people, default=-1, metavar="N",
                         help="keep the N best people; -1 keeps all")
@@ -74,51 +78,37 @@ def _add_outputs(output: "argparse._ArgumentGroup") -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from wholebody.cli.progress import Progress
+    from wholebody.cli.run_outputs import make_sinks
     from wholebody.default_model import default_model_path
     from wholebody.runtime.estimator import open_estimator
-    from wholebody.runtime.pipeline import PipelineOptions, run_pipeline
+    from wholebody.runtime.pipeline import Feed, PipelineOptions, run_feeds
     from wholebody.runtime.sources import open_source
     if args.engine is None:
         args.engine = default_model_path()
-    with open_source(args.source) as source:
-        with open_estimator(args.engine, net_resolution=args.net_resolution, threads=args.threads,
-                            number_people_max=args.number_people_max, decoder=args.decoder, decoding=args.decoding,
-                            maximize_positives=args.maximize_positives, trust=args.trust,
-                            rebuild=args.rebuild) as estimate:
-            sinks = _sinks(args, source, estimate.skeleton.has_background)
-            progress = Progress(source.length, args.quiet)
-            try:
-                summary = run_pipeline(source, estimate, sinks,
-                                       PipelineOptions(args.keypoint_scale, args.part_candidates), progress)
-            finally:
-                progress.done()
-    _report(args, summary, wrote_something=bool(sinks))
+    with contextlib.ExitStack() as stack:
+        sources = [stack.enter_context(open_source(path)) for path in args.source]
+        estimate = stack.enter_context(open_estimator(
+            args.engine, net_resolution=args.net_resolution, threads=args.threads,
+            number_people_max=args.number_people_max, decoder=args.decoder, decoding=args.decoding,
+            maximize_positives=args.maximize_positives, trust=args.trust, rebuild=args.rebuild))
+        sinks = make_sinks(args, sources, estimate.skeleton.has_background)
+        lengths = [source.length for source in sources if source.length is not None]
+        progress = Progress(sum(lengths) if len(lengths) == len(sources) else None, args.quiet)
+        try:
+            summary = run_feeds([Feed(*feed) for feed in zip(sources, sinks)], estimate,
+                                PipelineOptions(args.keypoint_scale, args.part_candidates, args.in_flight), progress)
+        finally:
+            progress.done()
+    _report(args, summary, wrote_something=any(sinks))
+    if summary.stopped:
+        return INTERRUPTED
     return RUN_ERROR if summary.problems else OK
-
-
-def _sinks(args: argparse.Namespace, source: "Source", has_background: bool) -> "List[Sink]":
-    from wholebody.runtime import sinks as available
-    sinks: List[Sink] = []
-    names, overwrite = source.frame_names, args.overwrite
-    for folder in args.json:
-        if folder != STDOUT:
-            sinks.append(available.OpenPoseJson(folder, overwrite, names))
-    if args.coco:
-        sinks.append(available.CocoJson(args.coco, overwrite, names, args.coco_variants.split(",")))
-    if args.overlay:
-        sinks.append(available.OverlayPictures(args.overlay, overwrite, names))
-    if args.video:
-        sinks.append(available.OverlayVideo(args.video, source.fps or 30.0, overwrite))
-    if args.write_heatmaps:
-        which = args.heatmaps_add or ("parts,background,pafs" if has_background else "parts,pafs")
-        sinks.append(available.HeatmapFiles(args.write_heatmaps, which, args.heatmaps_format, args.heatmaps_scale,
-                                            overwrite, names))
-    return sinks
 
 
 def _report(args: argparse.Namespace, summary: "Summary", wrote_something: bool) -> None:
     if STDOUT in args.json:
-        print(json.dumps(dict(summary.to_dict(), engine=args.engine, source=args.source), indent=2, sort_keys=True))
+        source = args.source[0] if len(args.source) == 1 else args.source
+        print(json.dumps(dict(summary.to_dict(), engine=args.engine, source=source), indent=2, sort_keys=True))
         return
     if args.quiet:
         return
@@ -126,10 +116,25 @@ def _report(args: argparse.Namespace, summary: "Summary", wrote_something: bool)
     print("%s, %s in %d of them, %.1f frames/s; median ms: %s"
           % (_counted(summary.frames, "frame", "frames"), _counted(summary.people, "person", "people"),
              summary.frames_with_people, summary.frames / max(summary.seconds, 1e-9), stages))
+    _report_flow(summary)
+    for one in summary.by_source:
+        print("%s: %s, %s" % (one["source"], _counted(one["frames"], "frame", "frames"),
+                              _counted(one["people"], "person", "people")))
     if summary.problems:
         print("%d could not be read: see above" % len(summary.problems))
     if not wrote_something:
         print("Nothing was written: add --overlay DIR, --json DIR, --coco FILE or --video FILE")
+
+
+def _report_flow(summary: "Summary") -> None:
+    """How old results were, what was dropped, and which stage the others waited for."""
+    if not summary.frames:
+        return
+    busy = ["%s %.0f %%" % (name, 100 * seconds / max(summary.seconds, 1e-9))
+            for name, seconds in sorted(summary.busy_seconds.items(), key=lambda item: -item[1])]
+    latency = summary.latency_ms
+    print("capture to result p50 %.1f, p95 %.1f, p99 %.1f ms; %d in flight, %d dropped; at work: %s"
+          % (latency["p50"], latency["p95"], latency["p99"], summary.in_flight, summary.dropped, ", ".join(busy)))
 
 
 def _counted(number: int, one: str, many: str) -> str:
@@ -139,6 +144,12 @@ def _counted(number: int, one: str, many: str) -> str:
 def _count(text: str) -> int:
     if not re.match(r"[0-9]{1,3}$", text):
         raise argparse.ArgumentTypeError("expected a whole number from 0 to 999, got %r" % text)
+    return int(text)
+
+
+def _lanes(text: str) -> int:
+    if not re.match(r"[1-9][0-9]?$", text):
+        raise argparse.ArgumentTypeError("expected a number from 1 to 99, got %r" % text)
     return int(text)
 
 

@@ -1,0 +1,57 @@
+"""What wb-run writes: the sinks that its flags ask for, and where those of each of several sources go."""
+import argparse
+import pathlib
+import re
+from typing import TYPE_CHECKING, List, Sequence
+
+from wholebody.cli.run import STDOUT
+
+if TYPE_CHECKING:
+    from wholebody.runtime.sinks import Sink
+    from wholebody.runtime.sources import Source
+
+
+def make_sinks(args: argparse.Namespace, sources: "Sequence[Source]", has_background: bool) -> "List[List[Sink]]":
+    """The sinks of each source."""
+    if len(sources) == 1:
+        return [_sinks(args, sources[0], has_background, "")]
+    return [_sinks(args, source, has_background, place_of(number, source.name))
+            for number, source in enumerate(sources)]
+
+
+def place_of(number: int, source: str) -> str:
+    """What the results of one of several sources are named after.
+
+    >>> place_of(0, "clips/left hall.mp4"), place_of(1, "csi://0")
+    ('0-left_hall', '1-0')
+    """
+    return "%d-%s" % (number, re.sub(r"[^A-Za-z0-9.-]+", "_", pathlib.Path(source).stem) or "source")
+
+
+def _sinks(args: argparse.Namespace, source: "Source", has_background: bool, place: str) -> "List[Sink]":
+    from wholebody.runtime import sinks as available
+    sinks: List[Sink] = []
+    names, overwrite = source.frame_names, args.overwrite
+    for folder in args.json:
+        if folder != STDOUT:
+            sinks.append(available.OpenPoseJson(_folder(folder, place), overwrite, names))
+    if args.coco:
+        sinks.append(available.CocoJson(_file(args.coco, place), overwrite, names, args.coco_variants.split(",")))
+    if args.overlay:
+        sinks.append(available.OverlayPictures(_folder(args.overlay, place), overwrite, names))
+    if args.video:
+        sinks.append(available.OverlayVideo(_file(args.video, place), source.fps or 30.0, overwrite))
+    if args.write_heatmaps:
+        which = args.heatmaps_add or ("parts,background,pafs" if has_background else "parts,pafs")
+        sinks.append(available.HeatmapFiles(_folder(args.write_heatmaps, place), which, args.heatmaps_format,
+                                            args.heatmaps_scale, overwrite, names))
+    return sinks
+
+
+def _folder(folder: str, place: str) -> str:
+    return str(pathlib.Path(folder) / place) if place else folder
+
+
+def _file(file: str, place: str) -> str:
+    path = pathlib.Path(file)
+    return str(path.with_name("%s-%s%s" % (path.stem, place, path.suffix))) if place else file
