@@ -46,7 +46,7 @@ class CudaPafLane(Lane):
                  new_decoder: Callable[[], CudaBackend], keep_maps: bool = False) -> None:
         """`keep_maps`: bring the network's maps to the host as well, for `seen`."""
         super().__init__()
-        self._network, self._head, self._keep_maps = network, head, keep_maps
+        self.network, self._head, self._keep_maps = network, head, keep_maps
         self._new_preprocessor, self._new_decoder = new_preprocessor, new_decoder
         with network.device.active():
             self._stream, self._placed = network.device.new_stream(), network.device.new_event()
@@ -65,7 +65,7 @@ class CudaPafLane(Lane):
 
     def preprocess(self, limit: Optional[int]) -> None:
         """Every frame on its way to the GPU; at most `limit` frames of one size go together."""
-        device = self._network.device
+        device = self.network.device
         while len(self._preprocessors) < len(self.frames):
             self._preprocessors.append(self._new_preprocessor())
             self._decoders.append(self._new_decoder())
@@ -80,7 +80,7 @@ class CudaPafLane(Lane):
     def infer(self, engine: Engine, name: str) -> None:
         """Put everything on the network's stream, from pictures to blocks; nothing here waits."""
         del engine, name  # the network's
-        device, stream = self._network.device, self._network.stream
+        device, stream = self.network.device, self.network.stream
         with device.active():
             device.wait(stream, self._placed)
             for group in self.groups:
@@ -90,13 +90,13 @@ class CudaPafLane(Lane):
                     device.launch_graph(group.graph, stream)
                 else:
                     self._put(group)
-                    group.graph = self._network.captured(functools.partial(self._put, group))
+                    group.graph = self.network.captured(functools.partial(self._put, group))
                 device.record(group.done, stream)
 
     def find(self, head: PafHead) -> None:
         """The people of every frame, in its pixels."""
         del head
-        device, engine_ms = self._network.device, 0.0
+        device, engine_ms = self.network.device, 0.0
         found: Dict[int, Any] = {}
         with device.active():
             for group in self.groups:
@@ -122,9 +122,9 @@ class CudaPafLane(Lane):
 
     def close(self) -> None:
         """Free everything, once what is under way is done; closing twice is allowed."""
-        with self._network.device.active():
-            self._network.device.synchronize(self._network.stream)
-            self._network.device.synchronize(self._stream)
+        with self.network.device.active():
+            self.network.device.synchronize(self.network.stream)
+            self.network.device.synchronize(self._stream)
             self._drop()
             while self._decoders:
                 self._preprocessors.pop().close()
@@ -133,17 +133,17 @@ class CudaPafLane(Lane):
     def _put(self, group: CudaGroup) -> None:
         """From pictures to blocks, in the order of the stream."""
         for launch in group.launches:
-            self._network.launch(launch)
-        self._network.run()
+            self.network.launch(launch)
+        self.network.run()
         for index, maps in zip(group.members, group.on_device):
-            self._decoders[index].enqueue(maps[0], maps[1], self._network.stream)
+            self._decoders[index].enqueue(maps[0], maps[1], self.network.stream)
         if self._keep_maps:
             for name, array in group.maps.items():
-                self._network.download(name, array)
+                self.network.download(name, array)
 
     def _bind(self, group: CudaGroup) -> None:
         """Says where inputs and maps will lie, whenever that has changed."""
-        network = self._network
+        network = self.network
         network.fit(group.shape)
         if group.bound_at == network.changes:
             return
@@ -164,7 +164,7 @@ class CudaPafLane(Lane):
         name = self._head.head.output(role).output
         offset = _address(view) - _address(group.maps[name])
         strides: Any = tuple(stride // view.itemsize for stride in view.strides)
-        return DeviceMaps(self._network.buffer(name).address + offset, view.shape, view.dtype.name, strides)
+        return DeviceMaps(self.network.buffer(name).address + offset, view.shape, view.dtype.name, strides)
 
     def _lay_out(self, limit: Optional[int]) -> None:
         """Groups for the sizes at hand; those of the last frames stay where nothing changed."""
@@ -174,7 +174,7 @@ class CudaPafLane(Lane):
             return
         self._drop()
         members = group_by_size([(g.net_width, g.net_height) for g in self.geometries], limit)
-        device = self._network.device
+        device = self.network.device
         while len(self._events) < len(members):
             self._events.append((device.new_event(), device.new_event()))
         for indices, events in zip(members, self._events):
@@ -188,7 +188,7 @@ class CudaPafLane(Lane):
 
     def _forget_graph(self, group: CudaGroup) -> None:
         if group.graph is not None:
-            self._network.device.drop_graph(group.graph)
+            self.network.device.drop_graph(group.graph)
         group.graph = None
 
 
