@@ -14,6 +14,7 @@ from wholebody.engines.timing_cache import default_cache, load_cache, save_cache
 from wholebody.engines.trt_config import check_supported, keep_layers_fp32, make_config, set_ranges, set_shapes
 from wholebody.engines.trt_logger import LogBook, make_logger
 from wholebody.engines.trt_module import TensorRT, init_plugins
+from wholebody.engines.trt_operators import check_operators
 from wholebody.engines.trt_parsing import parse_network
 from wholebody.engines.trt_progress import make_monitor
 from wholebody.engines.trt_types import dtype_name
@@ -44,8 +45,10 @@ class BuiltPlan(NamedTuple):
 def build_plan(trt: TensorRT, job: BuildJob, say: Say) -> BuiltPlan:
     """Builds, or BuildError with TensorRT's own reason."""
     started, spec, book = time.monotonic(), job.spec, LogBook()
+    inspection = inspect_onnx(job.model)
     check_supported(trt, spec, job.shapes)
-    precision = plan_precision(trt.features, spec, graph_precision(inspect_onnx(job.model)), str(trt))
+    check_operators(trt, inspection, job.model)
+    precision = plan_precision(trt.features, spec, graph_precision(inspection), str(trt))
     say("note", precision.explanation)
     table = read_table(spec.calibration, job.graph_sha256, job.model) if precision.needs_ranges else None
     logger = make_logger(trt.module, book)

@@ -28,6 +28,7 @@ class Features(NamedTuple):
     compute_capabilities: bool     # builds for GPUs that are not here (TensorRT-RTX)
     parser_names_nodes: bool       # ParserError.node_name and node_operator; else the node's index alone
     inspector: bool
+    grid_sample: bool
 
 
 def detect(trt: Any) -> Features:
@@ -56,4 +57,5 @@ def detect(trt: Any) -> Features:
         reports_fast_precisions=hasattr(trt.Builder, "platform_has_fast_fp16"),
         compute_capabilities=hasattr(config, "set_compute_capability"),
         parser_names_nodes=hasattr(trt.ParserError, "node_operator"),
-        inspector=hasattr(engine, "create_engine_inspector"))
+        inspector=hasattr(engine, "create_engine_inspector"),
+        grid_sample=hasattr(trt.INetworkDefinition, "add_grid_sample"))

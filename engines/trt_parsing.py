@@ -7,6 +7,7 @@ from wholebody.engines.onnxfile import parse_onnx
 from wholebody.engines.trt_features import ALWAYS
 from wholebody.engines.trt_logger import LogBook, one_line
 from wholebody.engines.trt_module import TensorRT
+from wholebody.engines.trt_operators import advice_on
 from wholebody.errors import BuildError
 
 
@@ -40,7 +41,7 @@ def _reason(trt: TensorRT, parser: Any, book: LogBook, data: bytes) -> str:
     name, operator = _node(trt, error, data)
     where = "node %r (%s)" % (name, operator) if operator else "the graph"
     reason = one_line(error.desc())
-    return "%s: %s" % (where, reason or book.last_errors())
+    return "%s: %s%s" % (where, reason or book.last_errors(), advice_on(operator or ""))
 
 
 def _node(trt: TensorRT, error: Any, data: bytes) -> Tuple[Optional[str], Optional[str]]:

@@ -9,10 +9,11 @@ from wholebody.export.divergence import Divergence, likeness
 from wholebody.export.loading import LoadedNetwork, load_network
 from wholebody.export.model_file import Model, read_model
 from wholebody.export.module_names import module_of
+from wholebody.export.networks.architecture import TOP_DOWN
 from wholebody.export.networks.architectures import ARCHITECTURES
-from wholebody.export.onnx_export import OnnxOptions, PixelInput, export_onnx
+from wholebody.export.networks.deformable import DEFORM_CONV_OPSET
+from wholebody.export.onnx_export import OnnxOptions, PixelInput, export_onnx, network_preset
 from wholebody.export.onnx_graph import Array, Graph
-from wholebody.export.presets import load_preset
 from wholebody.export.torch_runner import TorchRunner
 from wholebody.export.verification import Verification, VerifyOptions, locate, run_both
 
@@ -26,8 +27,8 @@ def verify_checkpoint(checkpoint: str, path: str, arch: str | None = None,
     loaded = _loaded(checkpoint, model, arch)
     _check_fit(loaded, checkpoint, model)
     _log.info("%s is %s", checkpoint, loaded.architecture.name)
-    folded = model.source.dtype == "uint8"
-    network = PixelInput(loaded.network, load_preset(loaded.architecture.preset).input) if folded else loaded.network
+    folded, exported = model.source.dtype == "uint8", OnnxOptions(preset=options.preset)
+    network = PixelInput(loaded.network, network_preset(loaded, exported).input) if folded else loaded.network
     rows, failing = run_both(TorchRunner(network, model.source, loaded.architecture.outputs), model, options)
     divergence = None
     if failing is not None:
@@ -39,8 +40,10 @@ def _loaded(checkpoint: str, model: Model, arch: str | None) -> LoadedNetwork:
     """The network that the user names, or the card does, or the checkpoint itself."""
     if arch is not None or model.card is None or model.card.name not in ARCHITECTURES:
         return load_network(checkpoint, arch)
+    # Which keypoints a top-down network's are is nowhere but in the card, where there are several of so many.
+    skeleton = model.card.skeleton if ARCHITECTURES[model.card.name].family == TOP_DOWN else None
     try:
-        return load_network(checkpoint, model.card.name)
+        return load_network(checkpoint, model.card.name, skeleton)
     except CheckpointError as error:
         raise CheckpointError(f"the card of {model.path} says {model.card.name}, but {error}")
 
@@ -53,7 +56,7 @@ def _check_fit(loaded: LoadedNetwork, checkpoint: str, model: Model) -> None:
         raise CheckpointError(f"{checkpoint} is {architecture.name} with keypoints {loaded.skeleton.name}; "
                               f"{model.path} has {model.card.skeleton.name}: give the checkpoint it was made from")
     if set(got) != set(expected) or any(isinstance(shape[1], int) and shape[1] != expected[name]
-                                        for name, shape in got.items() if len(shape) == 4):
+                                        for name, shape in got.items() if len(shape) > 2):
         raise CheckpointError(
             f"{checkpoint} is {architecture.name}, which gives "
             f"{' and '.join(f'{count} {name}' for name, count in architecture.channels)}; {model.path} has outputs "
@@ -80,7 +83,8 @@ def _against_new_export(loaded: LoadedNetwork, model: Model, failing: Array,
     batch, size = model.source.shape[0], model.size_of(failing)
     fixed = all(isinstance(dim, int) for dim in model.source.shape[1:])
     asked = OnnxOptions(size if fixed else None, batch if isinstance(batch, int) else None,
-                        model.source.dtype == "uint8")
+                        model.source.dtype == "uint8", preset=options.preset,
+                        native_ops=model.file.opset >= DEFORM_CONV_OPSET > loaded.architecture.opset > 13)
     candidates = []
     with tempfile.TemporaryDirectory() as folder:
         for simplify in (True, False):

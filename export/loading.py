@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from wholebody.errors import CheckpointError
 from wholebody.export.checkpoints.checkpoint import KERAS, TORCH, Checkpoint, file_sha256
 from wholebody.export.checkpoints.reading import read_checkpoint
-from wholebody.export.networks.architectures import Architecture, meta_network
+from wholebody.export.networks.architecture import TOP_DOWN, Architecture, meta_network
 from wholebody.export.recognition import Match, recognise
 from wholebody.skeletons import Skeleton, get_skeleton
 
@@ -24,14 +24,34 @@ class LoadedNetwork:
     sha256: str             # of the file
 
 
-def load_network(path: str, arch: str | None = None) -> LoadedNetwork:
-    """The network a checkpoint holds; `arch` names it where the file itself leaves a choice."""
+def load_network(path: str, arch: str | None = None, skeleton: Skeleton | None = None) -> LoadedNetwork:
+    """The network a checkpoint holds; `arch` names it where the file itself leaves a choice.
+
+    `skeleton` is that of a top-down network; without it the known one with as many keypoints is taken.
+    """
     checkpoint = read_checkpoint(path)
     match = recognise(checkpoint, arch)
+    skeleton = _skeleton(match.architecture, skeleton, path)
     notes = tuple(_notes(checkpoint, match))
     network = _filled(match, path)
-    return LoadedNetwork(network, match.architecture, get_skeleton(match.architecture.skeleton), notes,
-                         file_sha256(path))
+    return LoadedNetwork(network, match.architecture, skeleton, notes, file_sha256(path))
+
+
+def _skeleton(architecture: Architecture, asked: Skeleton | None, path: str) -> Skeleton:
+    if architecture.family != TOP_DOWN:
+        if asked is not None and asked.name != architecture.skeleton:
+            raise CheckpointError(f"{path} is {architecture.name}, whose keypoints are {architecture.skeleton}; "
+                                  f"another skeleton can be given to top-down networks only, got {asked.name}")
+        return get_skeleton(architecture.skeleton)
+    if asked is None:
+        if not architecture.skeleton:
+            raise CheckpointError(f"{path} is {architecture.name} with {architecture.keypoints} keypoints, which no "
+                                  "known skeleton has: --skeleton FILE.json names them (docs/skeletons.md)")
+        return get_skeleton(architecture.skeleton)
+    if len(asked.keypoints) != architecture.keypoints:
+        raise CheckpointError(f"{path} is {architecture.name} with {architecture.keypoints} keypoints, "
+                              f"{asked.name} has {len(asked.keypoints)}: another --skeleton")
+    return asked
 
 
 def _filled(match: Match, path: str) -> nn.Module:

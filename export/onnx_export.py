@@ -1,4 +1,5 @@
 """A loaded network becomes one ONNX file with its card inside, proved on a blank picture."""
+import dataclasses
 import importlib.util
 import pathlib
 import tempfile
@@ -17,11 +18,15 @@ from wholebody.engines.onnxfile import parse_onnx, read_bytes, with_card
 from wholebody.engines.onnxruntime_engine import OnnxRuntimeEngine
 from wholebody.errors import ModelError
 from wholebody.export.loading import LoadedNetwork
+from wholebody.export.networks.architecture import TOP_DOWN
+from wholebody.export.networks.deformable import DEFORM_CONV_OPSET, use_native_operator
 from wholebody.export.presets import fit_heads, fit_input, load_preset
+from wholebody.export.topdown_heads import HEATMAP, SIMCC, default_head, kind_of, map_heads
 from wholebody.files import check_free, write_bytes
 from wholebody.packages import require
 
-OPSET, MAX_IR = 13, 8  # what TensorRT 8.2 of JetPack 4.6 reads
+MAX_IR = 8             # with opset 13, what TensorRT 8.2 of JetPack 4.6 reads
+_NATIVE_IR = 9         # of opset 19
 INPUT = "image"
 _TRACED = (64, 96)     # a size all networks take; unequal, so that swapped axes show
 
@@ -34,6 +39,9 @@ class OnnxOptions:
     batch: int | None = None             # pictures at once; None is any
     fold_input: bool = False             # take uint8 (N, H, W, 3) pixels and normalise them in the graph
     simplify: bool = True                # with onnxsim, where it is installed
+    head: str | None = None              # of a top-down network with maps: one of HEAD_KINDS
+    preset: str | None = None            # another card than the network's own
+    native_ops: bool = False             # DeformConv, which few engines have, instead of GridSample
 
 
 class PixelInput(nn.Module):
@@ -59,35 +67,77 @@ def export_onnx(loaded: LoadedNetwork, path: str, options: OnnxOptions = OnnxOpt
                 overwrite: bool = False) -> ModelCard:
     """Writes the network to `path`; its card names `source`, the file the weights came from."""
     check_free(path, overwrite)
+    if not use_native_operator(loaded.network, options.native_ops) and options.native_ops:
+        raise ModelError(f"{loaded.architecture.name} has no operator that --native-ops would change")
     card = _card(loaded, source, options)
+    options = _of_one_size(loaded, options)
     with tempfile.TemporaryDirectory() as folder:
         plain = str(pathlib.Path(folder) / "network.onnx")
         _trace(loaded, plain, options)
         if options.simplify and importlib.util.find_spec("onnxsim"):
             _simplify(plain)
         data = read_bytes(plain)
-        _check_version(data, path)
+        _check_version(data, path, *_version(loaded, options))
         with OnnxRuntimeEngine(plain, read_card=False) as engine:
             card = _proved(card, engine, options, path)
     write_bytes(path, with_card(data, card), overwrite)
     return card
 
 
+def _of_one_size(loaded: LoadedNetwork, options: OnnxOptions) -> OnnxOptions:
+    """With the size of a network that takes no other."""
+    return dataclasses.replace(options, size=loaded.architecture.default_input) if loaded.architecture.one_size \
+        else options
+
+
 def _card(loaded: LoadedNetwork, source: str, options: OnnxOptions) -> ModelCard:
     """The preset of the architecture, with what is known of this file."""
     architecture = loaded.architecture
-    preset = load_preset(architecture.preset)
-    multiple = preset.input.multiple
-    if options.size is not None and any(side < 1 or side % multiple for side in options.size):
-        height, width = options.size
-        raise ModelError(f"{architecture.name}: the input's sides are multiples of {multiple}, got {width}x{height}; "
-                         f"its authors use {architecture.default_input[1]}x{architecture.default_input[0]}")
+    preset = network_preset(loaded, options)
+    _check_size(loaded, options, preset.input.multiple)
     spec = preset.input._replace(height=architecture.default_input[0])
     if options.fold_input:
         spec = spec._replace(layout="NHWC", dtype="uint8", scale=1.0, mean=(0.0,) * 3, std=(1.0,) * 3)
-    notes = "; ".join(note for note in (preset.notes, *loaded.notes) if note)
+    notes = "; ".join(note for note in (preset.notes, *notes_on(loaded, options)) if note)
     return preset._replace(
         name=architecture.name, source=pathlib.Path(source).name, weights_sha256=loaded.sha256, notes=notes, input=spec)
+
+
+def network_preset(loaded: LoadedNetwork, options: OnnxOptions = OnnxOptions()) -> ModelCard:
+    """The card of a network's kind; a top-down one's has this file's skeleton, and the heads asked for."""
+    architecture = loaded.architecture
+    preset = load_preset(options.preset or architecture.preset)
+    if architecture.family != TOP_DOWN:
+        if options.head:
+            raise ModelError(f"{architecture.name} is no top-down network: --head is not for it")
+        return preset
+    kind = options.head or (kind_of(preset.heads) if options.preset else default_head(architecture))
+    heads = preset.heads if kind == SIMCC and not options.head else map_heads(architecture, kind)
+    return preset._replace(skeleton=loaded.skeleton, heads=heads)
+
+
+def notes_on(loaded: LoadedNetwork, options: OnnxOptions) -> tuple[str, ...]:
+    """What a user of the file should know."""
+    architecture = loaded.architecture
+    if architecture.family != TOP_DOWN or options.head or options.preset:
+        return loaded.notes
+    kind = default_head(architecture)
+    if kind in (SIMCC, HEATMAP):
+        return loaded.notes
+    return (*loaded.notes, f"no checkpoint says how it was trained: taken to be {kind}, as published networks for "
+            f"{architecture.keypoints} keypoints are; --head says otherwise")
+
+
+def _check_size(loaded: LoadedNetwork, options: OnnxOptions, multiple: int) -> None:
+    architecture, size = loaded.architecture, options.size
+    if size is None:
+        return
+    asked, usual = (f"{side[1]}x{side[0]}" for side in (size, architecture.default_input))
+    if architecture.one_size and size != architecture.default_input:
+        raise ModelError(f"{architecture.name}: this checkpoint takes pictures of {usual} only, got {asked}")
+    if any(side < 1 or side % multiple for side in size):
+        raise ModelError(f"{architecture.name}: the input's sides are multiples of {multiple}, got {asked}; "
+                         f"its authors use {usual}")
 
 
 def _proved(card: ModelCard, engine: Engine, options: OnnxOptions, where: str) -> ModelCard:
@@ -113,15 +163,16 @@ def _trace(loaded: LoadedNetwork, path: str, options: OnnxOptions) -> None:
         if options.size is None:
             h = 1 if name == INPUT and options.fold_input else 2
             axes.update({h: "height", h + 1: "width"} if name == INPUT else {h: "map_height", h + 1: "map_width"})
+    opset, _ = _version(loaded, options)
     image = torch.zeros(options.batch or 1, 3, *(options.size or _TRACED))
     network = loaded.network
     if options.fold_input:
         # eval(): torch puts a network back as it was, and what is new trains, batch-norms within it included.
-        network = PixelInput(network, load_preset(loaded.architecture.preset).input).eval()
+        network = PixelInput(network, network_preset(loaded, options).input).eval()
         image = image.permute(0, 2, 3, 1).to(torch.uint8)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # that exporter is called legacy
-        torch.onnx.export(network, (image,), path, dynamo=False, opset_version=OPSET, input_names=[INPUT],
+        torch.onnx.export(network, (image,), path, dynamo=False, opset_version=opset, input_names=[INPUT],
                           output_names=list(outputs), dynamic_axes=dynamic)
 
 
@@ -134,8 +185,13 @@ def _simplify(path: str) -> None:
         onnx.save(smaller, path)
 
 
-def _check_version(data: bytes, path: str) -> None:
+def _version(loaded: LoadedNetwork, options: OnnxOptions) -> tuple[int, int]:
+    """Opset and the highest IR of the file."""
+    return (DEFORM_CONV_OPSET, _NATIVE_IR) if options.native_ops else (loaded.architecture.opset, MAX_IR)
+
+
+def _check_version(data: bytes, path: str, opset: int, most_ir: int) -> None:
     outside = parse_onnx(data, path)
-    if outside.opset != OPSET or outside.ir_version > MAX_IR:
-        raise ModelError(f"{path}: expected opset {OPSET} and IR {MAX_IR} or below, torch {torch.__version__} wrote "
+    if outside.opset != opset or outside.ir_version > most_ir:
+        raise ModelError(f"{path}: expected opset {opset} and IR {most_ir} or below, torch {torch.__version__} wrote "
                          f"opset {outside.opset}, IR {outside.ir_version}; install another torch")

@@ -55,7 +55,7 @@ def fit_input(spec: InputSpec, inputs: Sequence[TensorInfo], where: str) -> Inpu
 def fit_heads(card: ModelCard, shapes: Shapes, net_size: tuple[int, int], where: str) -> tuple[Head, ...]:
     """The preset's heads with the file's own output names, checked against the shapes it really gave."""
     return tuple(_fit_maps(head, card, shapes, net_size, where) if head.kind in ("paf", "heatmap", "integral")
-                 else _fit_in_order(head, card, shapes, where) for head in card.heads)
+                 else _fit_in_order(head, card, shapes, net_size, where) for head in card.heads)
 
 
 def _fit_maps(head: Head, card: ModelCard, shapes: Shapes, net_size: tuple[int, int], where: str) -> Head:
@@ -86,7 +86,7 @@ def _fit_maps(head: Head, card: ModelCard, shapes: Shapes, net_size: tuple[int, 
     return head._replace(outputs=tuple((role, found[role]) for role in wanted))
 
 
-def _fit_in_order(head: Head, card: ModelCard, shapes: Shapes, where: str) -> Head:
+def _fit_in_order(head: Head, card: ModelCard, shapes: Shapes, net_size: tuple[int, int], where: str) -> Head:
     """Other heads take the outputs by name where the preset has one, else in the file's order."""
     free = [name for name in shapes if name not in [ref.output for _, ref in head.outputs]]
     outputs = []
@@ -100,7 +100,17 @@ def _fit_in_order(head: Head, card: ModelCard, shapes: Shapes, where: str) -> He
             raise CardError(f"{where}: card {card.name!r} does not fit: output {ref.output!r} cannot be the {role} of "
                             f"a {head.format or head.kind} head; the network gave {_list(shapes)}")
         outputs.append((role, ref))
-    return head._replace(outputs=tuple(outputs))
+    head = head._replace(outputs=tuple(outputs))
+    return head if head.kind != "simcc" else head._replace(split=_split(head, shapes, net_size, where))
+
+
+def _split(head: Head, shapes: Shapes, net_size: tuple[int, int], where: str) -> float:
+    """Bins an input pixel, the same along both axes."""
+    x, y = (shapes[head.output(role).output][2] for role in ("simcc_x", "simcc_y"))
+    if x * net_size[0] != y * net_size[1]:
+        raise CardError(f"{where}: {x} bins for {net_size[1]} pixels across and {y} for {net_size[0]} down are not "
+                        f"equally many a pixel; the network gave {_list(shapes)}")
+    return x / net_size[1]
 
 
 def _can_be(role: str, head: Head, card: ModelCard, shape: tuple[int, ...]) -> bool:

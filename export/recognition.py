@@ -1,4 +1,5 @@
 """Which network a checkpoint holds, told from the names and shapes of its tensors alone."""
+import dataclasses
 import difflib
 import math
 import re
@@ -10,7 +11,8 @@ from torch import Tensor
 from wholebody.errors import CheckpointError
 from wholebody.export.checkpoints.checkpoint import CAFFE as CAFFEMODEL
 from wholebody.export.checkpoints.checkpoint import Checkpoint
-from wholebody.export.networks.architectures import ARCHITECTURES, CAFFE, Architecture, official_shapes
+from wholebody.export.networks.architecture import CAFFE, TOP_DOWN, Architecture, official_shapes
+from wholebody.export.networks.architectures import ARCHITECTURES
 from wholebody.export.networks.layers import official_name
 
 
@@ -18,7 +20,7 @@ from wholebody.export.networks.layers import official_name
 class Match:
     """One checkpoint held against one architecture."""
 
-    architecture: Architecture
+    architecture: Architecture     # the very variant
     tensors: Mapping[str, Tensor]  # by official name; only those the network needs
     unused: tuple[str, ...]        # official tensors that this network does without
     wrong: tuple[str, ...]         # what does not fit, each a phrase; empty when everything does
@@ -26,7 +28,7 @@ class Match:
     @property
     def likeness(self) -> float:
         """Share of the network's tensors and of the file's that are as they should be."""
-        expected = len(official_shapes(self.architecture.name))
+        expected = len(official_shapes(self.architecture))
         return len(self.tensors) / (expected + len(self.wrong))
 
 
@@ -37,7 +39,8 @@ def recognise(checkpoint: Checkpoint, arch: str | None = None) -> Match:
         if match.wrong:
             raise CheckpointError(f"{checkpoint.path}: not {arch}: {_first(match)}{_hint(checkpoint, arch)}")
         return match
-    matches = [compare(checkpoint, architecture) for architecture in ARCHITECTURES.values()]
+    matches = [compare(checkpoint, architecture) for architecture in ARCHITECTURES.values()
+               if _may_be(checkpoint, architecture)]
     fitting = [match for match in matches if not match.wrong]
     if fitting:
         return max(fitting, key=lambda match: len(match.tensors))  # six stages before the first four of them
@@ -52,7 +55,8 @@ def recognise(checkpoint: Checkpoint, arch: str | None = None) -> Match:
 def compare(checkpoint: Checkpoint, architecture: Architecture) -> Match:
     """Every tensor the network needs and every tensor of the file, in the order of the network."""
     found = _by_official_name(checkpoint, architecture)
-    expected = official_shapes(architecture.name)
+    architecture = _variant(checkpoint, architecture, found)
+    expected = official_shapes(architecture)
     tensors, wrong = {}, []
     for name, shape in expected.items():
         if name not in found:
@@ -72,11 +76,31 @@ def compare(checkpoint: Checkpoint, architecture: Architecture) -> Match:
     return Match(architecture, tensors, tuple(unused), tuple(wrong))
 
 
+def _may_be(checkpoint: Checkpoint, architecture: Architecture) -> bool:
+    """Whether a comparison is worth its time: the larger networks tell at a glance that they are not meant."""
+    return architecture.likely is None or architecture.likely(_shapes(_by_official_name(checkpoint, architecture)))
+
+
+def _variant(checkpoint: Checkpoint, architecture: Architecture, found: Mapping[str, Tensor]) -> Architecture:
+    architecture = architecture.of_shapes(_shapes(found))
+    if architecture.renamed_preset and found.keys() != checkpoint.tensors.keys():
+        return dataclasses.replace(architecture, preset=architecture.renamed_preset)
+    return architecture
+
+
+def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
 def _by_official_name(checkpoint: Checkpoint, architecture: Architecture) -> dict[str, Tensor]:
-    """Ports nest Caffe's layers in modules of their own (model1_1.conv5_1_CPM_L1.weight): the layer counts."""
-    if architecture.family != CAFFE:
+    """Ports nest Caffe's layers in modules of their own (model1_1.conv5_1_CPM_L1.weight): the layer counts.
+
+    Top-down networks go by several projects' names.
+    """
+    if architecture.family not in (CAFFE, TOP_DOWN):
         return checkpoint.tensors
-    short = {official_name(name): tensor for name, tensor in checkpoint.tensors.items()}
+    meant = official_name if architecture.family == CAFFE else architecture.meant_name
+    short = {meant(name): tensor for name, tensor in checkpoint.tensors.items()}
     return short if len(short) == len(checkpoint.tensors) else checkpoint.tensors
 
 
@@ -102,7 +126,7 @@ def _first(match: Match) -> str:
 
 def _hint(checkpoint: Checkpoint, arch: str) -> str:
     fitting = [name for name, architecture in ARCHITECTURES.items()
-               if name != arch and not compare(checkpoint, architecture).wrong]
+               if name != arch and _may_be(checkpoint, architecture) and not compare(checkpoint, architecture).wrong]
     return f"; it fits {', '.join(fitting)}" if fitting else ""
 
 

@@ -21,6 +21,7 @@ class VerifyOptions:
     inputs: int = 2                # random pictures of each size
     seed: int = 0
     tolerance: float = TOLERANCE   # of an output's range
+    preset: str | None = None      # the card it was exported with, where that is not the network's own
 
 
 @dataclass(frozen=True)

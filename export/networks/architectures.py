@@ -1,67 +1,16 @@
-"""The networks by name: how each is built, what it delivers, and which card fits it."""
+"""The networks by name."""
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 
-import torch
 from torch import nn
 
 from wholebody.export.networks import lightweight, lite, openpose, trt_pose
-from wholebody.export.networks.layers import official_name
+from wholebody.export.networks.architecture import LIGHTWEIGHT, OWN, TRT_POSE, Architecture
 from wholebody.export.networks.lightweight import LightweightOpenPose
 from wholebody.export.networks.lite import WholebodyLite
 from wholebody.export.networks.openpose import OpenPose
 from wholebody.export.networks.openpose_2017 import OneBranch, TwoBranches
-
-CAFFE, LIGHTWEIGHT, TRT_POSE, OWN = "caffe", "lightweight", "trt_pose", "own"  # whose names the tensors carry
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """One network. `build()` gives it with weights of torch's own choice."""
-
-    name: str
-    build: Callable[[], nn.Module]
-    skeleton: str
-    channels: tuple[tuple[str, int], ...]  # maps in the official output's order, which is that of our outputs
-    preset: str                            # the card that fits it
-    default_input: tuple[int, int]         # height, width
-    family: str = CAFFE
-    stride: int = 8
-    unused: tuple[str, ...] = ()           # patterns of tensors that official files hold and this network does not
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Names of what `forward` returns, in its order."""
-        return tuple(name for name, _ in self.channels)
-
-    @property
-    def official_channels(self) -> dict[str, tuple[int, int]]:
-        """Where in the official network's one output (`net_output`) each of ours lies, half-open."""
-        ranges, first = {}, 0
-        for name, count in self.channels:
-            ranges[name] = (first, first + count)
-            first += count
-        return ranges
-
-    def official_name(self, tensor: str) -> str:
-        """What official files call one of our tensors."""
-        return official_name(tensor) if self.family == CAFFE else tensor
-
-
-def meta_network(architecture: Architecture) -> nn.Module:
-    """The network without memory for its weights, in evaluation mode."""
-    with torch.device("meta"):
-        return architecture.build().eval()
-
-
-@functools.lru_cache(maxsize=None)
-def official_shapes(name: str) -> dict[str, tuple[int, ...]]:
-    """Official name and shape of each tensor a checkpoint must hold, in the network's order."""
-    architecture = ARCHITECTURES[name]
-    return {architecture.official_name(key): tuple(tensor.shape)
-            for key, tensor in meta_network(architecture).state_dict().items()
-            if not key.endswith(".num_batches_tracked")}
+from wholebody.export.networks.topdown import TOP_DOWN_NETWORKS
 
 
 def _body(name: str, table: openpose.Table, skeleton: str, preset: str,
@@ -110,5 +59,6 @@ _ALL = (
     _trt_pose("densenet121", trt_pose.trt_pose_densenet121, 256, r"densenet\.classifier"),
     Architecture("wholebody-lite", WholebodyLite, "COCO_18", (("heatmaps", lite.HEATMAPS), ("pafs", lite.PAFS)),
                  "wholebody-lite", (368, 656), OWN),
+    *TOP_DOWN_NETWORKS,
 )
 ARCHITECTURES = {architecture.name: architecture for architecture in _ALL}

@@ -25,9 +25,10 @@ def count_macs(network: nn.Module, height: int, width: int) -> int:
         nonlocal total
         assert isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear))
         # Each weight of a transposed convolution is used once a cell of its input, of the others once a cell
-        # of their output; a linear layer has one cell.
+        # of their output; a linear layer's cells are its tokens.
         cells = inputs[0] if isinstance(module, nn.ConvTranspose2d) else output
-        total += module.weight.numel() * (math.prod(cells.shape[2:]) if cells.dim() == 4 else 1)
+        sides = cells.shape[1:-1] if isinstance(module, nn.Linear) else cells.shape[2:]
+        total += module.weight.numel() * math.prod(sides)
 
     for module in network.modules():
         if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)):

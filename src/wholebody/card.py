@@ -17,6 +17,7 @@ from wholebody.skeletons import (
 METADATA_KEY = "wholebody.card"
 CARD_VERSION = 1
 LONGEST_SIDE = 16384  # of a network's input, pixels
+_LARGEST_FACTOR = 16.0
 
 # What each kind of head delivers: role -> may be left out.
 ROLES = {
@@ -33,7 +34,9 @@ COLORS = ("bgr", "rgb")
 DTYPES = ("float32", "uint8")
 RESIZES = ("fit", "openpose", "stretch")
 PADDINGS = ("right-bottom", "centre")
-FORMATS = {"boxes": ("yolox", "rtmdet"), "regression": ("xy-unit", "xyz-pixels")}  # how numbers are coded
+# How numbers are coded; of heat maps, how a peak's place is told finer than by cells (null: as the paf heads do).
+FORMATS: Dict[str, Tuple[Optional[str], ...]] = {
+    "boxes": ("yolox", "rtmdet"), "regression": ("xy-unit", "xyz-pixels"), "heatmap": (None, "quarter", "dark", "udp")}
 
 
 class TensorRef(NamedTuple):
@@ -51,7 +54,8 @@ class Head(NamedTuple):
     keypoints: Optional[Tuple[int, int]] = None    # half-open range of the skeleton's keypoints; None is all
     stride: int = 0                                # input pixels a cell of the maps; 0 where there are no maps
     layout: str = "NCHW"                           # of the outputs
-    format: Optional[str] = None                   # one of FORMATS for boxes and regression
+    format: Optional[str] = None                   # one of FORMATS for boxes, regression and heatmap
+    split: float = 0.0                             # bins an input pixel along each axis, of simcc
 
     def output(self, role: str) -> TensorRef:
         """The tensor that plays one role."""
@@ -74,6 +78,7 @@ class InputSpec(NamedTuple):
     padding: str = "right-bottom"
     pad_value: Tuple[float, float, float] = (0.0, 0.0, 0.0)  # BGR pixel, 0 to 255
     dtype: str = "float32"                              # uint8: the network itself scales, pixels go in as they are
+    box_padding: float = 0.0  # > 0: the picture is one person's box, grown to the input's shape, then this much larger
 
 
 class ModelCard(NamedTuple):
@@ -172,6 +177,10 @@ class _Fields:
     def number(self, name: str, default: float) -> float:
         return float(self.wanted(name, "a number", is_number, default))
 
+    def factor(self, name: str) -> float:
+        return float(self.wanted(name, "a number from 0 to %d" % _LARGEST_FACTOR,
+                                 lambda v: is_number(v) and 0 <= v <= _LARGEST_FACTOR, 0.0))
+
     def count(self, name: str, default: int, least: int = 1) -> int:
         return int(self.wanted(name, "a whole number from %d to %d" % (least, LONGEST_SIDE),
                                lambda v: type(v) is int and least <= v <= LONGEST_SIDE, default))
@@ -224,7 +233,8 @@ def _input(data: Dict[str, Any], where: str) -> InputSpec:
         size=fields.range("size", "[height, width] or null", lambda h, w: 0 < min(h, w) <= max(h, w) <= LONGEST_SIDE),
         height=fields.count("height", 368), multiple=fields.count("multiple", 8),
         resize=fields.choice("resize", RESIZES, "fit"), padding=fields.choice("padding", PADDINGS, "right-bottom"),
-        pad_value=fields.three("pad_value", 0.0), dtype=fields.choice("dtype", DTYPES, "float32"))
+        pad_value=fields.three("pad_value", 0.0), dtype=fields.choice("dtype", DTYPES, "float32"),
+        box_padding=fields.factor("box_padding"))
     fields.done()
     if 0.0 in spec.std:
         raise CardError("%s: `std` must not be 0" % where)
@@ -247,12 +257,20 @@ def _head(data: Any, where: str) -> Head:
                                  for role in ROLES[kind] if role in outputs),
         keypoints=fields.range("keypoints", "[first, end] or null", lambda a, b: 0 <= a < b),
         stride=fields.count("stride", 0, least=0), layout=fields.choice("layout", LAYOUTS, "NCHW"),
-        format=fields.wanted("format", "one of %s" % ", ".join(FORMATS[kind]) if kind in FORMATS else "null",
-                             lambda v: v in FORMATS.get(kind, (None,)), None))
+        format=fields.wanted("format", _choices(FORMATS.get(kind, (None,))),
+                             lambda v: v in FORMATS.get(kind, (None,)), None),
+        split=fields.factor("split"))
     fields.done()
     if kind == "paf" and head.stride < 1:
         raise CardError("%s: a paf head needs its `stride`" % where)
+    if head.split and kind != "simcc":
+        raise CardError("%s: `split` is of simcc heads, this is a %s head" % (where, kind))
     return head
+
+
+def _choices(values: Tuple[Optional[str], ...]) -> str:
+    named = [value or "null" for value in values]
+    return "one of %s" % ", ".join(named) if len(named) > 1 else named[0]
 
 
 def _tensor(data: Any, where: str) -> TensorRef:

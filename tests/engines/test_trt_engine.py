@@ -8,6 +8,7 @@ from tensorrt_setting import use_tensorrt, write_stick_network
 
 from wholebody.engines.build_process import build_engine
 from wholebody.engines.build_spec import BuildSpec
+from wholebody.engines.engine import RunMemory
 from wholebody.engines.opening import OpenOptions, open_engine
 from wholebody.errors import ModelError
 
@@ -78,6 +79,21 @@ def test_a_picture_that_is_not_contiguous_is_taken(engine):
 def test_results_of_the_same_shape_reuse_their_memory(engine):
     first = engine.infer({"image": picture(1, 3, 64, 64)})["heatmaps"]
     assert engine.infer({"image": picture(1, 3, 64, 64)})["heatmaps"] is first
+
+
+def test_each_caller_with_a_memory_of_its_own_keeps_its_results(engine):
+    first, second = RunMemory(), RunMemory()
+    outputs = engine.infer_into({"image": picture(1, 3, 64, 64)}, first)["heatmaps"]
+    kept = outputs.copy()
+    other = engine.infer_into({"image": 3 * picture(1, 3, 64, 64)}, second)["heatmaps"]
+    assert not np.array_equal(other, kept)
+    np.testing.assert_array_equal(outputs, kept)
+    assert engine.infer_into({"image": picture(1, 3, 64, 64)}, first)["heatmaps"] is outputs
+    assert engine.infer_into({"image": picture(2, 3, 64, 64)}, first)["heatmaps"].shape == (2, 3, 8, 8)
+
+
+def test_it_takes_as_many_pictures_at_once_as_it_was_built_for(engine):
+    assert engine.max_batch == 2
 
 
 def test_it_runs_over_buffers_and_on_a_stream_of_the_caller(engine):

@@ -21,6 +21,7 @@ TABLE = [
     ("progress_monitor", (False, False, False, True, True, True)),
     ("reports_fast_precisions", (True, True, True, True, True, False)),
     ("parser_names_nodes", (False, False, False, True, True, True)),
+    ("grid_sample", (False, True, True, True, True, True)),
     ("compute_capabilities", (False,) * 6),
     ("dla", (True,) * 6),
 ]

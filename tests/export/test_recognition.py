@@ -4,12 +4,14 @@ import torch
 
 from wholebody.errors import CheckpointError
 from wholebody.export.checkpoints.checkpoint import CAFFE, TORCH, Checkpoint
-from wholebody.export.networks.architectures import ARCHITECTURES, official_shapes
+from wholebody.export.networks.architecture import official_shapes
+from wholebody.export.networks.architectures import ARCHITECTURES
 from wholebody.export.recognition import recognise
 
 
 def tensors_of(name, prefix=""):
-    return {prefix + key: torch.empty(shape, device="meta") for key, shape in official_shapes(name).items()}
+    return {prefix + key: torch.empty(shape, device="meta")
+            for key, shape in official_shapes(ARCHITECTURES[name]).items()}
 
 
 def checkpoint(tensors, file_format=TORCH):
@@ -30,8 +32,8 @@ READ_AS = [(name, None, name) for name in ARCHITECTURES if name != "openpose-mpi
 def test_a_network_is_told_from_names_and_shapes(held, arch, read):
     match = recognise(checkpoint(tensors_of(held)), arch)
     assert match.architecture.name == read
-    assert match.tensors.keys() == official_shapes(read).keys()
-    assert len(match.unused) == len(official_shapes(held)) - len(official_shapes(read))
+    assert match.tensors.keys() == official_shapes(ARCHITECTURES[read]).keys()
+    assert len(match.unused) == len(official_shapes(ARCHITECTURES[held])) - len(official_shapes(ARCHITECTURES[read]))
 
 
 def test_modules_of_a_port_around_caffes_layers_do_not_matter():

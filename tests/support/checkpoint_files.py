@@ -5,36 +5,56 @@ import numpy as np
 import torch
 from layer_tables import read_table, table_shapes
 
-from wholebody.export.networks.architectures import ARCHITECTURES, official_shapes
+from wholebody.export.networks.architecture import official_shapes
+from wholebody.export.networks.architectures import ARCHITECTURES
 from wholebody.protobuf import encode_bytes, encode_varint
 
 
 def random_tensors(shapes, seed=7):
-    """Weights that keep a signal's size through many layers, slopes about 0.25, batch-norms about the identity."""
+    """Weights that keep a signal's size through many layers, slopes about 0.25, batch-norms about the identity.
+
+    Bottlenecks add little to what goes around them, and offsets of deformable convolutions are less than a pixel: else
+    deep networks multiply every rounding.
+    """
     rng = np.random.default_rng(seed)
     tensors = {}
     for name, shape in shapes.items():
         noise = rng.standard_normal(shape, np.float32)
         if len(shape) > 1:
-            tensors[name] = noise * np.float32(np.sqrt(2 / np.prod(shape[1:])))
+            gain = 0.02 if "offset" in name else 2
+            tensors[name] = noise * np.float32(np.sqrt(gain / np.prod(shape[1:])))
         elif name.endswith((".bias", ".running_mean")):
             tensors[name] = noise * np.float32(0.1)
         else:
-            about = 0.25 if "prelu" in name else 1.0
+            little = name.endswith(("bn3.weight", "pointwise_conv.bn.weight"))
+            about = 0.25 if "prelu" in name else 0.2 if little else 1.0
             tensors[name] = np.float32(about) * (1 + np.float32(0.2) * noise.clip(-3, 3))
     return tensors
 
 
-def official_tensors(name, seed=7):
-    """Everything an official file of one architecture holds, by official name."""
+def official_tensors(name, seed=7, variant=None):
+    """Everything an official file of one architecture holds, by official name.
+
+    Of a top-down network for other keypoints and widths, `variant` has the shapes that say so.
+    """
     if ARCHITECTURES[name].family == "caffe":
         return random_tensors(table_shapes(read_table(name)), seed)
-    shapes = dict(official_shapes(name))
+    if variant:
+        return random_tensors(official_shapes(ARCHITECTURES[name].of_shapes(variant)), seed)
+    shapes = dict(official_shapes(ARCHITECTURES[name]))
     classifier = {"trt-pose-resnet18": ("0.resnet.fc", 512), "trt-pose-densenet121": ("0.densenet.classifier", 1024)}
     if name in classifier:
         layer, channels = classifier[name]
         shapes.update({f"{layer}.weight": (1000, channels), f"{layer}.bias": (1000,)})
     return random_tensors(shapes, seed)
+
+
+def rtm_shapes(name, keypoints, size):
+    """Shapes in a file of RTMPose or RTMW that tell its keypoints and the size of its input."""
+    final = "head.final_layer.conv.weight" if name.startswith("rtmw") else "head.final_layer.weight"
+    hidden = 128 if name.startswith("rtmw") else 256
+    return {final: (keypoints, 768, 7, 7), "head.cls_x.weight": (2 * size[1], 256),
+            "head.cls_y.weight": (2 * size[0], 256), "head.mlp.1.weight": (hidden, size[0] * size[1] // 1024)}
 
 
 def as_torch(tensors):
@@ -54,6 +74,9 @@ def write_official(folder, name, tensors):
         return path
     path = folder / ("checkpoint_iter_370000.pth" if family == "lightweight" else "epoch_249.pth")
     state = as_torch(tensors)
+    if name.startswith("rtm"):
+        torch.save({"meta": {"mmpose_version": "1.0.0"}, "state_dict": state}, path)
+        return path
     torch.save({"state_dict": state, "optimizer": {"state": {}}, "iter": 370000} if family == "lightweight" else state,
                path)
     return path

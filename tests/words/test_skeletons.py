@@ -11,7 +11,7 @@ COUNTS = {  # keypoints, limbs, background channel
     "BODY_25": (25, 26, True), "BODY_25B": (25, 36, False), "BODY_135": (135, 152, False),
     "TRT_POSE_18": (18, 21, False), "POSETRACK_17": (17, 0, False), "HAND_21": (21, 0, False),
     "FACE_68": (68, 0, False), "FACE_70": (70, 0, False), "WHOLEBODY_133": (133, 0, False),
-    "HALPE_26": (26, 0, False), "HALPE_136": (136, 0, False),
+    "HALPE_26": (26, 0, False), "HALPE_68": (68, 0, False), "HALPE_136": (136, 0, False),
 }
 NETWORK_CHANNELS = {"BODY_25": 78, "COCO_18": 57, "MPI_15": 44, "BODY_25B": 97, "BODY_135": 439}
 CONVERSIONS = [  # source of each keypoint of the target; () is none, two are averaged
@@ -22,6 +22,7 @@ CONVERSIONS = [  # source of each keypoint of the target; () is none, two are av
     ("COCO_17", "COCO_18", [0, (5, 6), 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3]),
     ("BODY_25", "HALPE_26", [0, 16, 15, 18, 17, 5, 2, 6, 3, 7, 4, 12, 9, 13, 10, 14, 11, (), 1, 8, 19, 22, 20, 23, 21,
                              24]),
+    ("HALPE_136", "HALPE_68", [*range(26), *range(94, 136)]),
     ("MPI_15", "MPII_16", [10, 9, 8, 11, 12, 13, (), (), 1, 0, 4, 3, 2, 5, 6, 7]),
 ]
 

@@ -22,6 +22,13 @@ def add_onnx(commands: "argparse._SubParsersAction[Parser]") -> None:
     network.add_argument("--arch", metavar="NAME", help="which network it is (--list), where the file leaves a choice")
     network.add_argument("--refinements", type=int, choices=(1, 2, 3), metavar="N",
                          help="of lightweight-OpenPose: keep the first N refinement stages; 1 is what its authors run")
+    network.add_argument("--skeleton", metavar="NAME",
+                         help="of a top-down network, where their number does not tell: known keypoints or a .json")
+    network.add_argument("--head", choices=("heatmap", "integral", "combined"),
+                         help="how the maps of a top-down network were trained (default: as its authors publish it)")
+    network.add_argument("--preset", metavar="NAME",
+                         help="another card than the network's own (wb-export card --list): alphapose for an HRNet "
+                              "that AlphaPose trained")
     network.add_argument("--list", action="store_true", help="list the known networks")
     shape = onnx.add_argument_group("input")
     shape.add_argument("--size", metavar="WxH", type=parse_size,
@@ -30,6 +37,9 @@ def add_onnx(commands: "argparse._SubParsersAction[Parser]") -> None:
     shape.add_argument("--fold-input", action="store_true",
                        help="take pixels as they are, uint8 NHWC, and normalise them in the graph "
                             "(TensorRT 8.5 or later)")
+    onnx.add_argument("--native-ops", action="store_true",
+                      help="write deformable convolutions as ONNX's DeformConv (opset 19), which new ONNX Runtimes run "
+                           "and TensorRT-RTX refuses, instead of as GridSample and Conv (opset 16)")
     onnx.add_argument("--no-simplify", action="store_true", help="leave the graph as torch wrote it, without onnxsim")
     onnx.add_argument("--json", action="store_true", help="print the card as JSON")
     onnx.add_argument("--overwrite", action="store_true", help="replace MODEL.onnx where it exists")
@@ -50,19 +60,22 @@ def _onnx(args: argparse.Namespace) -> int:
     from wholebody.packages import require
     require("torch", "export")
     from wholebody.export.loading import load_network
-    from wholebody.export.onnx_export import OnnxOptions, export_onnx
+    from wholebody.export.onnx_export import OnnxOptions, export_onnx, notes_on
+    from wholebody.skeletons import get_skeleton
     check_free(args.output, args.overwrite)
     arch = "lightweight-openpose-%d" % args.refinements if args.refinements else args.arch
-    loaded = load_network(args.checkpoint, arch)
+    loaded = load_network(args.checkpoint, arch, get_skeleton(args.skeleton) if args.skeleton else None)
     if not args.quiet:
         sys.stderr.write("%s is %s\n" % (args.checkpoint, loaded.architecture.name))
-    card = export_onnx(loaded, args.output, OnnxOptions(args.size, args.batch, args.fold_input, not args.no_simplify),
-                       args.checkpoint, args.overwrite)
+    options = OnnxOptions(args.size, args.batch, args.fold_input, not args.no_simplify, args.head, args.preset,
+                          args.native_ops)
+    card = export_onnx(loaded, args.output, options, args.checkpoint, args.overwrite)
     if args.json:
         print(card_to_json(card))
         return OK
-    print("wrote %s: %s, %s" % (args.output, card.name, loaded.skeleton.name))
-    for note in loaded.notes:
+    print("wrote %s: %s, %s, %s" % (args.output, card.name, loaded.skeleton.name,
+                                    " and ".join(head.kind for head in card.heads)))
+    for note in notes_on(loaded, options):
         print("Note: " + note)
     if args.batch in (None, 1) and any(head.kind == "paf" for head in card.heads):
         print("Next: wb-run --engine %s --source photo.jpg --overlay out" % args.output)
@@ -75,7 +88,9 @@ def _list_networks() -> int:
     from wholebody.export.networks.architectures import ARCHITECTURES
     for name, architecture in ARCHITECTURES.items():
         maps = ", ".join("%d %s" % (count, output) for output, count in architecture.channels)
-        print("%-24s %-12s %s at stride %d" % (name, architecture.skeleton, maps, architecture.stride))
+        stride = " at stride %d" % architecture.stride if architecture.stride else ""
+        others = ", and other keypoints" if architecture.variant else ""
+        print("%-24s %-13s %s%s%s" % (name, architecture.skeleton, maps, stride, others))
     return OK
 
 

@@ -26,6 +26,7 @@ def add_verify(commands: "argparse._SubParsersAction[Parser]") -> None:
     verify.add_argument("model", metavar="MODEL.onnx", help="the network to verify")
     verify.add_argument("--arch", metavar="NAME", help="which network the checkpoint is "
                                                        "(default: the one that the card of MODEL.onnx names)")
+    verify.add_argument("--preset", metavar="NAME", help="the --preset that a file with --fold-input was exported with")
     verify.add_argument("--tolerance", metavar="T", type=_tolerance, default=1e-4,
                         help="largest difference allowed, as a part of an output's range")
     pictures = verify.add_argument_group("pictures")
@@ -44,7 +45,7 @@ def _verify(args: argparse.Namespace) -> int:
     for package in ("polygraphy", "onnx"):
         require(package, "export")
     from wholebody.export.verification import VerifyOptions
-    result = _run(args, VerifyOptions(tuple(args.size), args.inputs, args.seed, args.tolerance))
+    result = _run(args, VerifyOptions(tuple(args.size), args.inputs, args.seed, args.tolerance, args.preset))
     if args.json:
         print(json.dumps(_report(args, result), indent=2))
     else:

@@ -3,9 +3,11 @@ import csv
 
 import pytest
 import torch
+from checkpoint_files import rtm_shapes
 from layer_tables import TABLES, read_table, table_shapes
 
-from wholebody.export.networks.architectures import ARCHITECTURES, meta_network, official_shapes
+from wholebody.export.networks.architecture import TOP_DOWN, meta_network, official_shapes
+from wholebody.export.networks.architectures import ARCHITECTURES
 from wholebody.export.networks.costs import count_macs, count_parameters
 from wholebody.export.presets import load_preset
 from wholebody.skeletons import get_skeleton
@@ -35,6 +37,34 @@ OTHERS = [
     ("trt-pose-densenet121", 21761956 - 1025 * 1000, 650 - 2, (256, 256), 11.82),
     ("wholebody-lite", 2369618, 278, (368, 656), 7.4),
 ]
+# For one person: network, keypoints and width of its last layer, million parameters, tensors, size, GMAC.
+ONE_PERSON = [
+    ("fastpose-50", (17, 128), 40.58, 293, (256, 192), 5.89),
+    ("fastpose-50", (17, 128), 40.58, 293, (256, 256), 7.85),
+    ("fastpose-101", (17, 128), 59.57, 548, (256, 192), 9.52),
+    ("fastpose-152", (17, 128), 75.21, 803, (256, 192), 13.16),
+    ("fastpose-50-dcn", (17, 128), 41.16, 319, (256, 192), 6.01),
+    ("fastpose-50", (136, 256), 42.05, 293, (256, 192), 7.70),
+    ("fastpose-50", (133, 256), 42.05, 293, (256, 192), 7.67),
+    ("fastpose-50-dcn", (136, 256), 42.63, 319, (256, 192), 7.82),
+    ("fastpose-duc-152", (17, 256), 83.20, 828, (256, 192), 15.94),
+    ("fastpose-duc-152", (136, 256), 83.47, 828, (256, 192), 16.78),
+    ("fastpose-duc-50-shuffle", (17, 256), 57.85, 318, (256, 192), 9.68),
+    ("simplepose-50", (17, 256), 34.00, 282, (256, 192), 5.43),
+    ("hrnet-w32", (17, 32), 28.54, 1462, (256, 192), 7.65), ("hrnet-w32", (17, 32), 28.54, 1462, (384, 288), 17.20),
+    ("hrnet-w48", (17, 48), 63.60, 1462, (256, 192), 15.69), ("hrnet-w48", (17, 48), 63.60, 1462, (384, 288), 35.31),
+]
+# Million parameters and GFLOPs that mmpose publishes; ours count convolutions and linear layers, not attention.
+MMPOSE = [
+    ("rtmpose-t", 17, (256, 192), 3.34, 0.36), ("rtmpose-s", 17, (256, 192), 5.47, 0.68),
+    ("rtmpose-m", 17, (256, 192), 13.59, 1.93), ("rtmpose-l", 17, (256, 192), 27.66, 4.16),
+    ("rtmpose-m", 17, (384, 288), 13.72, 4.33), ("rtmpose-l", 17, (384, 288), 27.79, 9.35),
+    ("rtmpose-m", 133, (256, 192), None, 2.22), ("rtmpose-l", 133, (256, 192), None, 4.52),
+    ("rtmpose-l", 133, (384, 288), None, 10.07), ("rtmpose-x", 133, (384, 288), None, 18.1),
+    ("rtmw-m", 133, (256, 192), None, 4.3), ("rtmw-l", 133, (256, 192), None, 7.9),
+    ("rtmw-x", 133, (256, 192), None, 13.1), ("rtmw-l", 133, (384, 288), None, 17.7),
+    ("rtmw-x", 133, (384, 288), None, 29.3),
+]
 
 
 @pytest.mark.parametrize(("name", "parameters", "channels", "gmacs"), OFFICIAL, ids=[row[0] for row in OFFICIAL])
@@ -51,16 +81,39 @@ def test_parameters_channels_and_macs_are_the_official_ones(name, parameters, ch
 def test_parameters_tensors_and_macs_are_those_of_the_authors_modules(name, parameters, tensors, size, gmac):
     network = meta_network(ARCHITECTURES[name])
     assert count_parameters(network) == parameters
-    assert len(official_shapes(name)) == tensors
+    assert len(official_shapes(ARCHITECTURES[name])) == tensors
     assert round(count_macs(network, *size) / 1e9, 2) == gmac
+
+
+@pytest.mark.parametrize(("name", "last", "millions", "tensors", "size", "gmac"), ONE_PERSON,
+                         ids=[f"{row[0]} {row[1][0]} at {row[4][0]}x{row[4][1]}" for row in ONE_PERSON])
+def test_networks_for_one_person_cost_what_their_authors_modules_do(name, last, millions, tensors, size, gmac):
+    layer = "conv_out.weight" if name.startswith("fastpose") else "final_layer.weight"
+    architecture = ARCHITECTURES[name].of_shapes({layer: (*last, 1, 1)})
+    network = meta_network(architecture)
+    assert tuple(network.get_parameter(layer).shape[:2]) == last
+    assert round(count_parameters(network) / 1e6, 2) == millions
+    assert len(official_shapes(architecture)) == tensors
+    assert round(count_macs(network, *size) / 1e9, 2) == gmac
+
+
+@pytest.mark.parametrize(("name", "keypoints", "size", "millions", "gflops"), MMPOSE,
+                         ids=[f"{row[0]} {row[1]} at {row[2][0]}x{row[2][1]}" for row in MMPOSE])
+def test_rtmpose_and_rtmw_cost_what_mmpose_publishes(name, keypoints, size, millions, gflops):
+    architecture = ARCHITECTURES[name].of_shapes(rtm_shapes(name, keypoints, size))
+    assert (architecture.keypoints, architecture.default_input) == (keypoints, size)
+    network = meta_network(architecture)
+    if millions:
+        assert round(count_parameters(network) / 1e6, 2) == millions
+    assert count_macs(network, *size) / 1e9 == pytest.approx(gflops, rel=0.01, abs=0.011)
 
 
 @pytest.mark.parametrize("name", CAFFE)
 def test_each_layer_of_the_official_prototxt_is_there_under_its_name(name):
-    assert official_shapes(name) == table_shapes(read_table(name))
+    assert official_shapes(ARCHITECTURES[name]) == table_shapes(read_table(name))
 
 
-@pytest.mark.parametrize("name", ["lightweight-openpose-1", "trt-pose-resnet18"])
+@pytest.mark.parametrize("name", ["lightweight-openpose-1", "trt-pose-resnet18", "fastpose-50", "hrnet-w32"])
 def test_each_tensor_of_the_authors_module_is_there_under_its_name(name):
     expected = {}
     with open(TABLES / "torch_nets.csv", newline="") as file:
@@ -73,16 +126,19 @@ def test_each_tensor_of_the_authors_module_is_there_under_its_name(name):
                 expected[row["module"] + ".bias"] = shape[1:2] if row["kind"] == "convT" else shape[:1]
             if row["kind"] == "bn":
                 expected.update({f"{row['module']}.running_{what}": shape for what in ("mean", "var")})
-    assert official_shapes(name) == expected
+    assert official_shapes(ARCHITECTURES[name]) == expected
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_a_network_gives_the_maps_it_declares_at_its_stride(name):
     architecture = ARCHITECTURES[name]
-    outputs = meta_network(architecture)(torch.empty(2, 3, 64, 96, device="meta"))
+    height, width = architecture.default_input if architecture.one_size else (64, 96)
+    outputs = meta_network(architecture)(torch.empty(2, 3, height, width, device="meta"))
     assert isinstance(outputs, tuple)
+    maps = [(height // architecture.stride, width // architecture.stride)] if architecture.stride else [
+        (2 * width,), (2 * height,)]
     assert [tuple(output.shape) for output in outputs] == [
-        (2, count, 64 // architecture.stride, 96 // architecture.stride) for _, count in architecture.channels]
+        (2, count, *sides) for (_, count), sides in zip(architecture.channels, maps * len(architecture.channels))]
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -92,9 +148,12 @@ def test_the_maps_and_the_card_are_those_of_the_skeleton(name):
     card = load_preset(architecture.preset)
     assert card.skeleton == skeleton
     assert {head.stride for head in card.heads} == {architecture.stride}
+    assert all(card.input.box_padding == (1.25 if architecture.family == TOP_DOWN else 0) for head in card.heads)
     assert all(side % card.input.multiple == 0 for side in architecture.default_input)
     if "pafs" in channels:
         assert channels == {"heatmaps": skeleton.heatmap_channels, "pafs": skeleton.paf_channel_count}
+    elif architecture.family == TOP_DOWN:
+        assert set(channels.values()) == {len(skeleton.keypoints)}
     else:
         assert channels == {"heatmaps": len(skeleton.keypoints) + 1}
 

@@ -87,13 +87,17 @@ class Case:
 
     def run(self):
         """The whole run; what it raises is kept."""
-        timer = threading.Timer(self.after, os.kill, (os.getpid(), self.number))
+        over = threading.Event()
+        timer = threading.Timer(self.after, lambda: over.is_set() or os.kill(os.getpid(), self.number))
         try:
             with self.estimate:
                 if self.kind == "signal now":
                     timer.start()
-                run_feeds([Feed(*feed) for feed in zip(self.sources, [[sink] for sink in self.sinks])], self.estimate,
-                          PipelineOptions(in_flight=self.in_flight))
+                try:
+                    run_feeds([Feed(*feed) for feed in zip(self.sources, [[sink] for sink in self.sinks])],
+                              self.estimate, PipelineOptions(in_flight=self.in_flight))
+                finally:
+                    over.set()
         except (FakeFault, SourceError, OutputError, KeyboardInterrupt) as error:
             self.raised = error
         while timer.is_alive():  # it may have come too late for the run
@@ -118,8 +122,10 @@ def test_a_run_ends_cleanly_whatever_happens_to_it(seed):
             assert sink.indices == list(range(len(sink.indices)))
         if case.raised is None and not case.live and sink.ends:
             assert sink.indices == list(range(case.count))
-        never_opened = case.kind == "signal now" and not sink.ends
-        assert never_opened or sink.ends == ["close" if case.raised is None else "abort"]
+        if case.kind != "signal now":
+            assert sink.ends == ["close" if case.raised is None else "abort"]
+        elif sink.ends == ["close"] and not case.live:  # before the sinks were opened, or after they were closed
+            assert sink.indices == list(range(case.count))
     check_what_came_before(case)
 
 
@@ -135,6 +141,9 @@ def check_what_came_before(case):
     if case.kind in ("source", "sink"):
         assert case.raised is case.error
         assert hurt == list(range(case.at))
+        if case.kind == "source":  # those before it in the round were read already
+            assert [len(sink.indices) for sink in case.sinks] == [
+                case.at + (number < case.hurt) for number in range(len(case.sinks))]
     elif case.kind != "nothing":
         assert case.raised is case.error
         assert all(sink.indices == list(range(case.at)) for sink in case.sinks)

@@ -1,11 +1,17 @@
 """Stages overlap, order is kept, and nothing grows."""
 import gc
+import resource
 import threading
 import tracemalloc
 
+import onnx_bytes
 import pytest
-from fake_stages import FakeFrames, FakeStages, FakeWatcher, threads_left
+from fake_stages import IMAGE, FakeFrames, FakeStages, FakeWatcher, threads_left
 
+from wholebody.card import card_from_json
+from wholebody.engines.onnxfile import with_card
+from wholebody.poses import Frame
+from wholebody.runtime.estimator import open_estimator
 from wholebody.runtime.pipeline import Feed, PipelineOptions, run_feeds, run_pipeline
 
 DELAYS = [
@@ -99,9 +105,8 @@ def test_what_does_not_fit_into_one_batch_is_said_once(limit, said, caplog):
     assert said in caplog.text
 
 
-@pytest.mark.parametrize("frames", [500, pytest.param(10000, marks=pytest.mark.long)])
-@pytest.mark.parametrize("in_flight", [1, 3])
-def test_a_long_run_does_not_grow(frames, in_flight):
+def growth(estimate, source, frames, in_flight):
+    """Bytes that Python and NumPy hold at the end of a run more than in its middle."""
     held = {}
 
     def look(count, _):
@@ -109,11 +114,36 @@ def test_a_long_run_does_not_grow(frames, in_flight):
             gc.collect()
             held[count] = tracemalloc.get_traced_memory()[0]
 
+    tracemalloc.start()
+    try:
+        run_pipeline(source, estimate, [], PipelineOptions(in_flight=in_flight), look)
+    finally:
+        tracemalloc.stop()
+    return held[frames] - held[frames // 2]
+
+
+@pytest.mark.parametrize("frames", [500, pytest.param(10000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("in_flight", [1, 3])
+def test_a_long_run_does_not_grow(frames, in_flight):
     with FakeStages() as estimate:
-        tracemalloc.start()
-        try:
-            run_pipeline(FakeFrames(frames), estimate, [], PipelineOptions(in_flight=in_flight), look)
-        finally:
-            tracemalloc.stop()
-    # A result that is kept weighs some 500 bytes, a number 32; what the lanes hold at the moment comes and goes.
-    assert held[frames] - held[frames // 2] < 6000
+        # A result that is kept weighs some 500 bytes, a number 32; what the lanes hold at the moment comes and goes.
+        assert growth(estimate, FakeFrames(frames), frames, in_flight) < 6000
+
+
+@pytest.mark.parametrize("frames", [400, pytest.param(10000, marks=pytest.mark.long)])
+def test_a_long_run_of_a_real_network_does_not_grow(frames, tmp_path):
+    pytest.importorskip("onnxruntime", reason="runs networks: pip install onnxruntime")
+    path = tmp_path / "net.onnx"
+    path.write_bytes(with_card(onnx_bytes.stick_net(), card_from_json(onnx_bytes.STICK_CARD)))
+    with open_estimator(str(path)) as estimate:
+        estimate.process(Frame(IMAGE, 0, 0.0, "first"))
+        before = resident()
+        assert growth(estimate, FakeFrames(frames), frames, 3) < 20000
+        if frames >= 10000:  # what is not Python's shows in the process
+            assert resident() - before < 20e6
+
+
+def resident():
+    """Bytes of this process in memory."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
