@@ -31,7 +31,7 @@ const int kPerWindow = 64;  // threads
 const int kWindowPitch = 52;
 const float kLeast = 1e-6f, kHalf = 0.5f;
 
-// Shared memory of a block; runtime/kernels/paf.py sums up the same sizes.
+// Shared memory of a block; runtime/paf/cuda_launches.py sums up the same sizes.
 struct Strip {
     float *weights, *cells, *wide, *patches, *windows;
     int *first, *active, *scratch, *number;

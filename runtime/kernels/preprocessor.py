@@ -78,13 +78,18 @@ class GpuPreprocessor:
                              % (self.nbytes, out.nbytes))
         for place, image in zip(self._host, images):
             np.copyto(place, image)
-        size = (self._geometry.net_width, self._geometry.net_height)
-        launch = preprocess_launch(self._buffers["table"].address, self._batch, out.address, size, self._dtype,
-                                   self._spec)
-        with self._device.active():
-            if not self._device.shares_memory:
+        if not self._device.shares_memory:
+            with self._device.active():
                 self._device.upload(self._buffers["pictures"], self._host, stream)
-            self._device.launch(self._module, launch, stream)
+        self.launch(out, stream)
+
+    def launch(self, out: Buffer, stream: int) -> None:
+        """The kernel alone, on the pictures that are there already."""
+        assert self._geometry is not None, "prepare comes first"
+        size = (self._geometry.net_width, self._geometry.net_height)
+        with self._device.active():
+            self._device.launch(self._module, preprocess_launch(
+                self._buffers["table"].address, self._batch, out.address, size, self._dtype, self._spec), stream)
 
     def close(self) -> None:
         """Free device memory; closing twice is allowed."""

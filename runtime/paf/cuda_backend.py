@@ -9,10 +9,10 @@ from wholebody.engines.device import Buffer, Device, Launch
 from wholebody.errors import ModelError
 from wholebody.poses import Poses
 from wholebody.runtime.kernels.compiling import load_kernels
-from wholebody.runtime.kernels.paf import PEAKS_MAX, WORD, DeviceMaps
-from wholebody.runtime.kernels.paf_workspace import PafWorkspace
 from wholebody.runtime.paf.backend import Backend, HostBackend
 from wholebody.runtime.paf.block import read_peaks
+from wholebody.runtime.paf.cuda_launches import PEAKS_MAX, WORD, DeviceMaps
+from wholebody.runtime.paf.cuda_workspace import PafWorkspace
 from wholebody.runtime.paf.options import PafOptions
 from wholebody.skeletons import Skeleton
 

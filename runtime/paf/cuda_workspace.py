@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 import numpy as np
 
 from wholebody.engines.device import Buffer, Device, Launch
-from wholebody.runtime.kernels.paf import (
+from wholebody.runtime.paf.cuda_launches import (
     CONNECTION_WORDS,
     HEADER_WORDS,
     PEAK_BYTES,
