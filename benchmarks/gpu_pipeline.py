@@ -3,8 +3,8 @@
     python benchmarks/gpu_pipeline.py NET.engine [NET.engine ...]
 
 on a machine with a GPU, TensorRT, pycuda and nvcc; benchmarks/gpu_engines.py leaves such engines in its work folder.
-Frames are 1920x1080 of noise, in which nobody is found, so for the second question the network's outputs are replaced on
-the GPU by drawn maps of 1 and of 20 people, in turns (copied there in every frame, in both cases alike). The maps
+Frames are 1920x1080 of noise, in which nobody is found, so for the second question the network's outputs are replaced
+on the GPU by drawn maps of 1 and of 20 people, in turns (copied there in every frame, in both cases alike). The maps
 come from ../shared, as those of bench_paf.py do. Writes benchmarks/results/gpu_pipeline.json.
 No GPU has run it yet: none was at hand when it was written.
 """
@@ -71,7 +71,8 @@ def drawn_maps(estimate: Estimator, people: int, size: Tuple[int, int]) -> Any:
     """Heat maps and PAFs of a crowd, for this skeleton and input size (width, height)."""
     names = {skeleton: name for name, skeleton in SETS.items()}
     scenes = load_scenes(SHARED)
-    return scenes.render(names[estimate.skeleton.name], scenes.scene(people, *size, 9000 + people), *size, 9000 + people)
+    seed = 9000 + people
+    return scenes.render(names[estimate.skeleton.name], scenes.scene(people, *size, seed), *size, seed)
 
 
 @contextlib.contextmanager
@@ -111,16 +112,19 @@ def measure(path: str) -> Dict[str, Any]:
         lane = estimate.lane
         if not isinstance(lane, CudaPafLane):
             raise SystemExit("%s does not run on a GPU here" % path)
-        alone, whole, crowd = [], [], {1: [], 20: []}  # type: ignore[var-annotated]
+        alone: List[float] = []
+        whole: List[float] = []
+        crowd: Dict[int, List[float]] = {1: [], 20: []}
         for _ in range(TURNS):
             alone.append(engine_alone_ms(lane))
             whole.append(in_flight_ms(estimate))
             for people, times in crowd.items():
                 with outputs_of(lane, estimate, people):
                     times.append(in_flight_ms(estimate))
-        row = {"engine": pathlib.Path(path).name, "input": list(lane.network.shape), "frames": "1920x1080",
-               "engine_alone_ms": float(np.median(alone)), "per_frame_ms": float(np.median(whole)),
-               "per_frame_ms_by_people": {str(people): float(np.median(times)) for people, times in crowd.items()}}
+        row: Dict[str, Any] = {
+            "engine": pathlib.Path(path).name, "input": list(lane.network.shape), "frames": "1920x1080",
+            "engine_alone_ms": float(np.median(alone)), "per_frame_ms": float(np.median(whole)),
+            "per_frame_ms_by_people": {str(people): float(np.median(times)) for people, times in crowd.items()}}
     row["pipeline_over_engine"] = row["per_frame_ms"] / row["engine_alone_ms"]
     by_people = row["per_frame_ms_by_people"]
     row["twenty_people_over_one"] = by_people["20"] / by_people["1"]

@@ -150,7 +150,7 @@ class CudaPafLane(Lane):
         group.maps = {name: network.device.host_array(shape, dtype) for name, (shape, dtype) in network.outputs.items()}
         group.on_device, group.launches = [], []
         for place, index in enumerate(group.members):
-            group.launches.append(self._preprocessors[index].launch(network.input_of(place)))
+            group.launches.append(self._preprocessors[index].launch_into(network.input_of(place)))
             geometry = self.geometries[index]
             maps = self._head(group.maps, geometry.net_width, geometry.net_height, place)
             group.on_device.append((self._on_device(group, "heatmaps", maps.heatmaps),

@@ -6,7 +6,8 @@
 
 #ifndef WB_KERNEL
 // A kernel takes one struct by value, called `arguments`. Blocks of every kernel have at most WB_THREADS threads.
-#define WB_KERNEL(name, Arguments) extern "C" __global__ void __launch_bounds__(WB_THREADS) name(const Arguments arguments)
+#define WB_KERNEL(name, Arguments) \
+    extern "C" __global__ void __launch_bounds__(WB_THREADS) name(const Arguments arguments)
 // All shared memory is dynamic, in words of four bytes.
 #define WB_SHARED(name) extern __shared__ float name[]
 #endif

@@ -32,9 +32,10 @@ struct Limb {
 
 const float kLargestCell = 1e9f;
 
-// What is not finite, or beyond 1e9, counts as 0.
+// What is not finite, or beyond 1e9, counts as 0. The type is a template's: reads with no branch between them overlap.
+template <bool Half>
 WB_DEVICE float cell_at(const MapView &maps, long long offset) {
-    if (maps.half) return widened(__ldg(static_cast<const unsigned short *>(maps.values) + offset));
+    if (Half) return widened(__ldg(static_cast<const unsigned short *>(maps.values) + offset));
     const float value = __ldg(static_cast<const float *>(maps.values) + offset);
     return fabsf(value) < kLargestCell ? value : 0.0f;
 }

@@ -1,4 +1,4 @@
-// Peaks and connections as one small block, in the order that runtime/native/paf.h says: one copy brings all to the host.
+// Peaks and connections as one small block, laid out as runtime/native/paf.h says: one copy brings all to the host.
 #include "paf_maps.h"
 
 namespace wholebody {

@@ -1,8 +1,8 @@
 // Keypoint candidates of all heat maps, upsampled tile by tile in shared memory: the full-size map never exists.
 //
-// A block looks at one strip: the pixels of one row of cells of one map. It leaves at once where no cell can lift a pixel
-// above the threshold. Peaks become bits, so that no order of threads shows; reading the bits in scan order gives the
-// strip's peaks. The last block of a map to finish puts its strips together.
+// A block looks at one strip: the pixels of one row of cells of one map. It leaves at once where no cell can lift a
+// pixel above the threshold. Peaks become bits, so that no order of threads shows; reading the bits in scan order gives
+// the strip's peaks. The last block of a map to finish puts its strips together.
 #include "paf_maps.h"
 
 namespace wholebody {
@@ -28,6 +28,7 @@ namespace peaks {
 
 const int kPad = 2, kWindow = 7, kReach = 3, kWord = 32;
 const int kPerWindow = 64;  // threads
+const int kAtOnce = 4;
 const int kWindowPitch = 52;
 const float kLeast = 1e-6f, kHalf = 0.5f;
 
@@ -59,6 +60,27 @@ WB_DEVICE Strip strip_of(const PeaksArguments &a, float *shared) {
     return s;
 }
 
+// Four reads a thread on their way at a time. True where a cell is above the threshold.
+template <bool Half>
+WB_DEVICE bool load_cells(const PeaksArguments &a, const Strip &s, int map, int cell_y) {
+    const int cells = a.rows * s.pitch;
+    bool some = false;
+    for (int begun = static_cast<int>(threadIdx.x); begun < cells; begun += kAtOnce * WB_THREADS) {
+        float values[kAtOnce];
+        for (int k = 0; k < kAtOnce; ++k) {
+            const int i = min(begun + k * WB_THREADS, cells - 1);
+            const int y = clamped(cell_y + a.top + i / s.pitch, 0, a.heat.height - 1);
+            const int x = clamped(i % s.pitch - kPad, 0, a.heat.width - 1);
+            values[k] = cell_at<Half>(a.heat, map * a.heat.channel + y * a.heat.row + x * a.heat.column);
+        }
+        for (int k = 0; k < kAtOnce && begun + k * WB_THREADS < cells; ++k) {
+            s.cells[begun + k * WB_THREADS] = values[k];
+            some = some || fabsf(values[k]) > a.cell_threshold;
+        }
+    }
+    return some;
+}
+
 // The cells of a strip with the clamped ones around it; false where no pixel can be above the threshold.
 WB_DEVICE bool load(const PeaksArguments &a, const Strip &s, int map, int cell_y) {
     const int thread = static_cast<int>(threadIdx.x);
@@ -66,15 +88,7 @@ WB_DEVICE bool load(const PeaksArguments &a, const Strip &s, int map, int cell_y
     for (int i = thread; i < 4 * a.stride; i += WB_THREADS) s.weights[i] = a.taps.weights[i];
     for (int i = thread; i < a.stride; i += WB_THREADS) s.first[i] = a.taps.first[i];
     __syncthreads();
-    bool some = false;
-    for (int i = thread; i < a.rows * s.pitch; i += WB_THREADS) {
-        const int y = clamped(cell_y + a.top + i / s.pitch, 0, a.heat.height - 1);
-        const int x = clamped(i % s.pitch - kPad, 0, a.heat.width - 1);
-        const float value = cell_at(a.heat, map * a.heat.channel + y * a.heat.row + x * a.heat.column);
-        s.cells[i] = value;
-        some = some || fabsf(value) > a.cell_threshold;
-    }
-    if (some) s.number[1] = 1;
+    if (a.heat.half ? load_cells<true>(a, s, map, cell_y) : load_cells<false>(a, s, map, cell_y)) s.number[1] = 1;
     __syncthreads();
     return s.number[1] != 0;
 }

@@ -1,8 +1,8 @@
 // Pictures to the network's input in one go: resize or crop, pad, colour order, normalise; a whole batch in one launch.
 //
-// Every way of resizing is a few taps each way with weights that the host worked out once (runtime/kernels/taps.py): bilinear,
-// the mean over an area, cubic. A crop has a matrix instead and takes four pixels. Rows are added first, then columns, and
-// the sum is rounded to a whole grey level, as on the CPU.
+// Every way of resizing is a few taps each way with weights that the host worked out once (runtime/kernels/taps.py):
+// bilinear, the mean over an area, cubic. A crop has a matrix instead and takes four pixels. Rows are added first, then
+// columns, and the sum is rounded to a whole grey level, as on the CPU.
 #include "kernel.h"
 
 namespace wholebody {
@@ -11,7 +11,7 @@ namespace wholebody {
 struct Picture {
     const unsigned char *pixels;  // BGR, BGRx, or the Y of NV12
     const unsigned char *chroma;  // the UV of NV12
-    const int *rows, *columns;                     // first pixel of each output line, and of each column; 0: by the matrix
+    const int *rows, *columns;                     // first pixel for each output line and column; 0: by matrix
     const float *row_weights, *column_weights;     // (output, taps)
     int pitch, chroma_pitch;      // bytes
     int width, height;
@@ -147,6 +147,7 @@ WB_KERNEL(wb_preprocess, wholebody::PreprocessArguments) {
     for (int c = 0; c < 3; ++c) {
         const float value = covered ? bgr[c] * arguments.gain[c] + arguments.bias[c] : arguments.padding[c];
         const int channel = arguments.channel[c];
-        preprocess::store(arguments, first + (arguments.channels_last ? 3 * pixel + channel : channel * area + pixel), value);
+        const long long at = arguments.channels_last ? 3 * pixel + channel : channel * area + pixel;
+        preprocess::store(arguments, first + at, value);
     }
 }

@@ -8,6 +8,7 @@ from wholebody.card import InputSpec
 from wholebody.engines.device import Launch
 from wholebody.errors import ShapeError
 from wholebody.runtime.geometry import Geometry
+from wholebody.runtime.kernels.structs import integers, pointers
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -42,16 +43,16 @@ class TapAddresses(NamedTuple):
 
 
 class _Picture(ctypes.Structure):
-    _fields_: ClassVar[Any] = [(name, ctypes.c_uint64) for name in (
-        "pixels", "chroma", "rows", "columns", "row_weights", "column_weights")] + [(name, ctypes.c_int32) for name in (
-            "pitch", "chroma_pitch", "width", "height", "format", "row_taps", "column_taps", "left", "top",
-            "covered_width", "covered_height")] + [("matrix", ctypes.c_float * 6), ("unused", ctypes.c_int32)]
+    _fields_: ClassVar[Any] = (
+        pointers("pixels chroma rows columns row_weights column_weights")
+        + integers("pitch chroma_pitch width height format row_taps column_taps left top covered_width covered_height")
+        + [("matrix", ctypes.c_float * 6)] + integers("unused"))
 
 
 class _Preprocess(ctypes.Structure):
-    _fields_: ClassVar[Any] = [("pictures", ctypes.c_uint64), ("out", ctypes.c_uint64)] + [(name, ctypes.c_int32) for name in (
-        "height", "width", "type", "channels_last")] + [("channel", ctypes.c_int32 * 3)] + [
-            (name, ctypes.c_float * 3) for name in ("gain", "bias", "padding")]
+    _fields_: ClassVar[Any] = (
+        pointers("pictures out") + integers("height width type channels_last") + [("channel", ctypes.c_int32 * 3)]
+        + [(name, ctypes.c_float * 3) for name in ("gain", "bias", "padding")])
 
 
 PICTURE_BYTES = ctypes.sizeof(_Picture)

@@ -86,7 +86,7 @@ class GpuPreprocessor:
             with self._device.active():
                 self._device.upload(self._buffers["pictures"], self._host, stream)
 
-    def launch(self, out: Buffer) -> Launch:
+    def launch_into(self, out: Buffer) -> Launch:
         """What makes the input at `out` of the pictures that were placed last."""
         assert self._geometry is not None, "prepare comes first"
         if out.nbytes < self.nbytes:
@@ -96,9 +96,14 @@ class GpuPreprocessor:
         return preprocess_launch(self._buffers["table"].address, self._batch, out.address, size, self._dtype,
                                  self._spec)
 
+    def launch(self, out: Buffer, stream: int) -> None:
+        """The kernel alone, on the pictures that are there already."""
+        with self._device.active():
+            self._device.launch(self._module, self.launch_into(out), stream)
+
     def enqueue(self, images: "Sequence[npt.NDArray[np.uint8]]", out: Buffer, stream: int) -> None:
         """Copy and kernel on one stream."""
-        launch = self.launch(out)
+        launch = self.launch_into(out)
         self.place(images, stream)
         with self._device.active():
             self._device.launch(self._module, launch, stream)

@@ -1,12 +1,13 @@
 """Launches of the PAF kernels: their arguments, grids and shared memory, from plain numbers."""
 import ctypes
 import math
-from typing import Any, NamedTuple, Optional, Tuple
+from typing import Any, ClassVar, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from wholebody.engines.device import Launch
 from wholebody.errors import ShapeError
+from wholebody.runtime.kernels.structs import floats, integers, longs, pointers
 from wholebody.runtime.paf.options import KERNELS, PafOptions
 from wholebody.runtime.paf.upsample import PAD, bicubic_taps
 from wholebody.skeletons import Skeleton
@@ -57,33 +58,30 @@ class Scratch(NamedTuple):
 
 
 class _MapView(ctypes.Structure):
-    _fields_ = [("values", ctypes.c_uint64), ("channel", ctypes.c_int64), ("row", ctypes.c_int64),
-                ("column", ctypes.c_int64)] + [(name, ctypes.c_int32) for name in ("height", "width", "half", "unused")]
+    _fields_: ClassVar[Any] = pointers("values") + longs("channel row column") + integers("height width half unused")
 
 
 class _TapTable(ctypes.Structure):
-    _fields_ = [("weights", ctypes.c_uint64), ("first", ctypes.c_uint64)]
+    _fields_: ClassVar[Any] = pointers("weights first")
 
 
 class _Peaks(ctypes.Structure):
-    _fields_ = [("heat", _MapView), ("taps", _TapTable)] + [(name, ctypes.c_uint64) for name in (
-        "tickets", "strip_counts", "strip_peaks", "counts", "peaks", "limb_counts")] + [
-            (name, ctypes.c_int32) for name in ("limbs", "stride", "max_peaks", "top", "rows", "batch", "cuda_border",
-                                                "fast")] + [
-                                                    (name, ctypes.c_float) for name in ("threshold", "cell_threshold")]
+    _fields_: ClassVar[Any] = (
+        [("heat", _MapView), ("taps", _TapTable)]
+        + pointers("tickets strip_counts strip_peaks counts peaks limb_counts")
+        + integers("limbs stride max_peaks top rows batch cuda_border fast") + floats("threshold cell_threshold"))
 
 
 class _Scores(ctypes.Structure):
-    _fields_ = [("pafs", _MapView), ("taps", _TapTable)] + [(name, ctypes.c_uint64) for name in (
-        "limbs", "counts", "peaks", "scores", "limb_counts")] + [
-            (name, ctypes.c_int32) for name in ("stride", "max_peaks")] + [
-                (name, ctypes.c_float) for name in ("threshold", "ratio", "near", "near_score")]
+    _fields_: ClassVar[Any] = (
+        [("pafs", _MapView), ("taps", _TapTable)] + pointers("limbs counts peaks scores limb_counts")
+        + integers("stride max_peaks") + floats("threshold ratio near near_score"))
 
 
 class _Pack(ctypes.Structure):
-    _fields_ = [(name, ctypes.c_uint64) for name in ("limbs", "counts", "peaks", "scores", "limb_counts", "block")] + [
-        ("capacity", ctypes.c_int64)] + [(name, ctypes.c_int32) for name in (
-            "keypoints", "limb_number", "max_peaks", "unused")]
+    _fields_: ClassVar[Any] = (
+        pointers("limbs counts peaks scores limb_counts block") + longs("capacity")
+        + integers("keypoints limb_number max_peaks unused"))
 
 
 def limb_table(skeleton: Skeleton) -> Any:

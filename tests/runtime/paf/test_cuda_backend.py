@@ -8,7 +8,7 @@ from fake_gpu import FakeGpu
 from wholebody.errors import ModelError, ShapeError
 from wholebody.runtime.paf import PafDecoder, PafOptions
 from wholebody.runtime.paf.cuda_backend import CudaBackend
-from wholebody.runtime.paf.cuda_launches import DeviceMaps
+from wholebody.runtime.paf.cuda_launches import DeviceMaps, check_maps
 from wholebody.runtime.paf.numpy_backend import NumpyBackend
 from wholebody.skeletons import get_skeleton
 
@@ -215,6 +215,13 @@ def test_maps_that_no_block_can_hold_are_refused(shape, stride, message, device)
     skeleton = get_skeleton("COCO_18")
     with PafDecoder(skeleton, stride, "cuda", device=device) as decode, pytest.raises(ShapeError, match=message):
         decode.candidates(np.broadcast_to(np.float32(0), shape))
+
+
+@pytest.mark.parametrize(("stride", "widest"), [(8, 1311), (4, 1155)])
+def test_maps_may_be_as_wide_as_the_docs_say(stride, widest):
+    check_maps((19, 1, widest), stride, PafOptions())
+    with pytest.raises(ShapeError):
+        check_maps((19, 1, widest + 1), stride, PafOptions())
 
 
 def test_more_peaks_than_an_index_can_say_are_refused(device):

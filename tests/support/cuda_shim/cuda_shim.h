@@ -1,8 +1,8 @@
 // CUDA's words for g++: the kernel sources compile unchanged, and their threads run as fibers of one CPU thread.
 //
-// Stricter than a GPU: all threads of a block meet at the same __syncthreads or none does, blocks and threads may run in
-// any order (by seed), shared memory holds garbage at first and has exactly the size asked for. It shows no data races
-// within one stretch between barriers (but an order that shows), no warps and no timing.
+// Stricter than a GPU: all threads of a block meet at the same __syncthreads or none does, blocks and threads may run
+// in any order (by seed), shared memory holds garbage at first and has exactly the size asked for. It shows no data
+// races within one stretch between barriers (but an order that shows), no warps and no timing.
 #ifndef WHOLEBODY_CUDA_SHIM_H
 #define WHOLEBODY_CUDA_SHIM_H
 
