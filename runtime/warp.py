@@ -15,14 +15,15 @@ def scale_from_origin(image: "npt.NDArray[np.uint8]", factor: float,
 
     Bilinear when it shrinks, cubic when it grows, black outside: the way OpenPose fills its network input.
     """
-    rows, row_weights = _taps(image.shape[0], size[1], factor)
-    columns, column_weights = _taps(image.shape[1], size[0], factor)
+    rows, row_weights = origin_taps(image.shape[0], size[1], factor)
+    columns, column_weights = origin_taps(image.shape[1], size[0], factor)
     lines = _blend(image, rows, row_weights, axis=0)
     pixels = _blend(lines, columns, column_weights, axis=1)
     return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
 
-def _taps(source: int, target: int, factor: float) -> "Tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]":
+def origin_taps(source: int, target: int,
+                factor: float) -> "Tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]":
     """For each target position the source indices (taps, target) and weights; outside weighs nothing."""
     position = np.arange(target) / factor
     first = np.floor(position).astype(np.int64)

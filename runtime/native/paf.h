@@ -76,7 +76,15 @@ WB_API int32_t wb_paf_destroy(wb_paf *handle);
 WB_API int32_t wb_paf_decode(wb_paf *handle, const void *heatmaps, const wb_layout *heatmap_layout,
                              const void *pafs, const wb_layout *paf_layout, int32_t *people);
 
-/* The people of the last wb_paf_decode of this handle, pixels of the network input:
+/* The same from what the CUDA kernels found (runtime/kernels): a block of at least as many words of four bytes as its
+ * counts say. WB_BAD_ARGUMENT where the block is damaged or of another model.
+ *   4 words: K, L, the sum P of the peaks' counts, the sum C of the connections'
+ *   K words: peaks of each keypoint; L words: connections of each limb
+ *   3P words: x y score (float) of every peak, keypoint by keypoint
+ *   2C words: of every connection, limb by limb, its score (float) and its peaks, a | b << 16 */
+WB_API int32_t wb_paf_assemble(wb_paf *handle, const int32_t *block, int64_t words, int32_t *people);
+
+/* The people of the last wb_paf_decode or wb_paf_assemble of this handle, pixels of the network input:
  * keypoints (N, K, 2), scores (N, K), person_scores (N), boxes (N, 4) x0 y0 x1 y1. Missing points are zeros. */
 WB_API int32_t wb_paf_result(const wb_paf *handle, float *keypoints, float *scores, float *person_scores,
                              float *boxes);

@@ -4,6 +4,7 @@
 #include <new>
 
 #include "paf_assembly.h"
+#include "paf_block.h"
 #include "paf_fast_peaks.h"
 #include "paf_filters.h"
 #include "paf_peaks.h"
@@ -86,7 +87,13 @@ void connect(wb_paf &p, const void *pafs, const wb_layout &layout) {
         const Field field = {map_of(pafs, layout, channels.first), map_of(pafs, layout, channels.second), layout};
         p.scorer.score(p.grid, field, p.peaks, limb, ends, p.connections);
     }
+}
+
+int32_t find_people(wb_paf &p) {
     sort_connections(p.connections);
+    p.assembler.assemble(p.connections, p.peaks, p.model.pairs, p.people);
+    p.filter.apply(p.model, p.peaks, p.people, p.result);
+    return static_cast<int32_t>(p.result.person_scores.size());
 }
 
 }  // namespace
@@ -131,9 +138,17 @@ int32_t wb_paf_decode(wb_paf *handle, const void *heatmaps, const wb_layout *hea
         wb_paf &p = *handle;
         find_peaks(p, heatmaps, *heatmap_layout);
         connect(p, pafs, *paf_layout);
-        p.assembler.assemble(p.connections, p.peaks, p.model.pairs, p.people);
-        p.filter.apply(p.model, p.peaks, p.people, p.result);
-        *people = static_cast<int32_t>(p.result.person_scores.size());
+        *people = find_people(p);
+        return WB_OK;
+    });
+}
+
+int32_t wb_paf_assemble(wb_paf *handle, const int32_t *block, int64_t words, int32_t *people) {
+    if (!handle || !block || !people) return WB_BAD_ARGUMENT;
+    return guarded([&] {
+        wb_paf &p = *handle;
+        if (!read_block(p.model, block, words, p.peaks, p.connections)) return WB_BAD_ARGUMENT;
+        *people = find_people(p);
         return WB_OK;
     });
 }

@@ -7,7 +7,6 @@
 namespace wholebody {
 namespace {
 
-const float kKeypointWeight = 0.1f;
 const float kUnsupported = -1;
 // From how many pairs on it pays to copy the field's cells, and how many pairs a value of its upsampled rows costs.
 const int64_t kSomePairs = 24;
@@ -202,8 +201,7 @@ WB_INLINE void score_limb(const ScoringRules &rules, const Reader &reader, const
             const Peak &b = stops[ends.promising[k]];
             const float paf = score_pair(rules, reader, a, b);
             if (!(paf > kEpsilon)) continue;
-            const float total = paf + kKeypointWeight * a.score + kKeypointWeight * b.score;
-            connections.push_back({total, paf, limb, i, ends.promising[k]});
+            connections.push_back({total_of(paf, a, b), paf, limb, i, ends.promising[k]});
         }
     }
 }

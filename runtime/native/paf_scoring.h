@@ -8,6 +8,9 @@ namespace wholebody {
 
 constexpr int32_t kSamplesMin = 5, kSamplesMax = 25;
 
+// What connections are sorted by.
+inline float total_of(float paf, const Peak &a, const Peak &b) { return paf + 0.1f * a.score + 0.1f * b.score; }
+
 // What every limb of a frame shares.
 struct ScoringRules {
     int32_t spare[kSamplesMax + 1] = {};  // samples of n that need not be accepted; below 0 if all are too few

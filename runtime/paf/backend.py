@@ -22,3 +22,11 @@ class Backend(abc.ABC):
 
     def close(self) -> None:  # noqa: B027 - most hold nothing
         """Give back what the backend holds; it is not used afterwards."""
+
+
+class HostBackend(Backend):
+    """A backend on the CPU, which also goes on from where the CUDA kernels stop."""
+
+    @abc.abstractmethod
+    def assemble(self, block: "npt.NDArray[np.int32]") -> Poses:
+        """Poses from peaks and connections as runtime/native/paf.h lays them out."""

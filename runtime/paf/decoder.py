@@ -2,9 +2,12 @@
 import logging
 from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional
 
+from wholebody.engines.device import Device
 from wholebody.errors import ModelError, SkeletonError
 from wholebody.poses import Poses
-from wholebody.runtime.paf.backend import Backend
+from wholebody.runtime.cuda import CudaDevice
+from wholebody.runtime.paf.backend import Backend, HostBackend
+from wholebody.runtime.paf.cuda_backend import CudaBackend
 from wholebody.runtime.paf.inputs import checked_heatmaps, checked_maps
 from wholebody.runtime.paf.native_backend import NativeBackend
 from wholebody.runtime.paf.numpy_backend import NumpyBackend
@@ -19,7 +22,15 @@ _log = logging.getLogger(__name__)
 _told: List[str] = []
 
 
-def _fastest(skeleton: Skeleton, stride: int, options: PafOptions) -> Backend:
+def _native(skeleton: Skeleton, stride: int, options: PafOptions, _: Optional[Device] = None) -> HostBackend:
+    return NativeBackend(skeleton, stride, options)
+
+
+def _numpy(skeleton: Skeleton, stride: int, options: PafOptions, _: Optional[Device] = None) -> HostBackend:
+    return NumpyBackend(skeleton, stride, options)
+
+
+def host_backend(skeleton: Skeleton, stride: int, options: PafOptions, _: Optional[Device] = None) -> HostBackend:
     """Native where its library is built, else NumPy, said once."""
     try:
         return NativeBackend(skeleton, stride, options)
@@ -30,10 +41,23 @@ def _fastest(skeleton: Skeleton, stride: int, options: PafOptions) -> Backend:
         return NumpyBackend(skeleton, stride, options)
 
 
-BACKENDS: Dict[str, Callable[[Skeleton, int, PafOptions], Backend]] = {
-    "native": NativeBackend,
-    "numpy": NumpyBackend,
-    "auto": _fastest,
+def _cuda(skeleton: Skeleton, stride: int, options: PafOptions, device: Optional[Device] = None) -> Backend:
+    """On this GPU, or the first one."""
+    if device is not None:
+        return CudaBackend(skeleton, stride, options, host_backend(skeleton, stride, options), device)
+    own = CudaDevice()
+    try:
+        return CudaBackend(skeleton, stride, options, host_backend(skeleton, stride, options), own, owns_device=True)
+    except Exception:
+        own.close()
+        raise
+
+
+BACKENDS: Dict[str, Callable[[Skeleton, int, PafOptions, Optional[Device]], Backend]] = {
+    "native": _native,
+    "numpy": _numpy,
+    "cuda": _cuda,
+    "auto": host_backend,
 }
 
 
@@ -51,8 +75,11 @@ class PafDecoder:
     """
 
     def __init__(self, skeleton: Skeleton, stride: int = 8, backend: str = "auto",
-                 options: Optional[PafOptions] = None) -> None:
-        """`stride`: input pixels a map cell; `options`: by default `PafOptions.for_skeleton(skeleton)`."""
+                 options: Optional[PafOptions] = None, device: Optional[Device] = None) -> None:
+        """`stride`: input pixels a map cell; `options`: by default `PafOptions.for_skeleton(skeleton)`.
+
+        `device`: the GPU of backend "cuda", by default the first; it stays open, and is closed by who opened it.
+        """
         if not skeleton.paf_pairs:
             raise SkeletonError("skeleton %s has no PAF pairs; PafDecoder needs a set with `paf.pairs`, "
                                 "for example BODY_25" % skeleton.name)
@@ -62,7 +89,7 @@ class PafDecoder:
             raise ValueError("stride: expected a whole number of pixels, 1 or more, got %r" % (stride,))
         self.skeleton, self.stride = skeleton, int(stride)
         self.options = PafOptions.for_skeleton(skeleton) if options is None else options.checked()
-        self._backend = BACKENDS[backend](skeleton, self.stride, self.options)
+        self._backend = BACKENDS[backend](skeleton, self.stride, self.options, device)
 
     def __call__(self, heatmaps: "npt.NDArray[np.float32]", pafs: "npt.NDArray[np.float32]") -> Poses:
         """Poses in pixels of the network input, from maps (K or K + 1, h, w) and (2L, h, w) of any strides."""

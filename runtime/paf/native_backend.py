@@ -9,7 +9,7 @@ import numpy as np
 from wholebody.errors import ModelError, ShapeError
 from wholebody.poses import Poses
 from wholebody.runtime.native.library import HOW_TO_BUILD, load_library
-from wholebody.runtime.paf.backend import Backend
+from wholebody.runtime.paf.backend import HostBackend
 from wholebody.runtime.paf.options import KERNELS, PafOptions
 from wholebody.skeletons import Skeleton
 
@@ -54,13 +54,13 @@ class _Maps:
         return _address(maps), self._reference
 
 
-class NativeBackend(Backend):
+class NativeBackend(HostBackend):
     """Holds one native handle, freed by `close` or with the object."""
 
     def __init__(self, skeleton: Skeleton, stride: int, options: PafOptions) -> None:
         library = _declared(load_library())
         self._decode, self._result = library.wb_paf_decode, library.wb_paf_result
-        self._candidates = library.wb_paf_candidates
+        self._candidates, self._assemble = library.wb_paf_candidates, library.wb_paf_assemble
         self._skeleton, self._options = skeleton, options
         self._heatmaps, self._pafs = _Maps(), _Maps()
         self._people = ctypes.c_int32()
@@ -76,6 +76,16 @@ class NativeBackend(Backend):
             fields, field_layout = self._pafs.arguments(pafs)
             status = self._decode(self._handle, heat, heat_layout, fields, field_layout, self._people_reference)
             self._check(status, heatmaps)
+            return self._poses(self._people.value)
+
+    def assemble(self, block: "npt.NDArray[np.int32]") -> Poses:
+        """The same from peaks and connections that the CUDA kernels found."""
+        with self._lock:
+            status = self._assemble(self._handle, _address(block), len(block), self._people_reference)
+            if status == BAD_ARGUMENT and self._handle:
+                raise ModelError("the GPU's peaks and connections are damaged or not of %s: %s"
+                                 % (self._skeleton.name, block[:4].tolist()))
+            self._check(status, block)
             return self._poses(self._people.value)
 
     def _poses(self, people: int) -> Poses:
@@ -106,7 +116,7 @@ class NativeBackend(Backend):
             self._handle = ctypes.c_void_p()
             self._free()
 
-    def _check(self, status: int, maps: "npt.NDArray[np.float32]") -> None:
+    def _check(self, status: int, maps: "npt.NDArray[np.generic]") -> None:
         if status == OK:
             return
         if not self._handle:
@@ -123,6 +133,7 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     signatures = {
         "wb_paf_create": [pointer] * 5, "wb_paf_destroy": [pointer], "wb_paf_decode": [pointer] * 6,
         "wb_paf_result": [pointer] * 5, "wb_paf_candidates": [pointer] * 5,
+        "wb_paf_assemble": [pointer, pointer, ctypes.c_int64, pointer],
     }
     for name, argtypes in signatures.items():
         try:

@@ -5,12 +5,13 @@ import numpy as np
 
 from wholebody.poses import Poses
 from wholebody.runtime.paf.assembly import assemble
-from wholebody.runtime.paf.backend import Backend
+from wholebody.runtime.paf.backend import HostBackend
+from wholebody.runtime.paf.block import read_block
 from wholebody.runtime.paf.fast_peaks import find_fast_peaks
 from wholebody.runtime.paf.filters import best_people, gather, keep_people, pose_scores
 from wholebody.runtime.paf.options import PafOptions
 from wholebody.runtime.paf.peaks import find_peaks
-from wholebody.runtime.paf.scoring import connect, finite
+from wholebody.runtime.paf.scoring import Connections, connect, finite
 from wholebody.runtime.paf.upsample import bicubic_taps, upsample
 from wholebody.skeletons import Skeleton
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
-class NumpyBackend(Backend):
+class NumpyBackend(HostBackend):
     """Decodes one map at a time, so that BODY_135 needs no more memory than one upsampled limb."""
 
     def __init__(self, skeleton: Skeleton, stride: int, options: PafOptions) -> None:
@@ -33,10 +34,18 @@ class NumpyBackend(Backend):
         return [find_peaks(upsample(channel, self._taps), self._options) for channel in channels]
 
     def decode(self, heatmaps: "npt.NDArray[np.float32]", pafs: "npt.NDArray[np.float32]") -> Poses:
-        """Peaks, connections, people, filters."""
-        skeleton, options = self._skeleton, self._options
+        """Peaks and connections, then people."""
+        skeleton = self._skeleton
         peaks = self.candidates(heatmaps)
-        connections = connect(peaks, pafs, skeleton.paf_pairs, skeleton.paf_channels, self._taps, options)
+        return self._people(peaks, connect(peaks, pafs, skeleton.paf_pairs, skeleton.paf_channels, self._taps,
+                                           self._options))
+
+    def assemble(self, block: "npt.NDArray[np.int32]") -> Poses:
+        """The same from peaks and connections that the CUDA kernels found."""
+        return self._people(*read_block(block, self._skeleton))
+
+    def _people(self, peaks: "List[npt.NDArray[np.float32]]", connections: Connections) -> Poses:
+        skeleton, options = self._skeleton, self._options
         people = assemble(connections, peaks, skeleton.paf_pairs)
         people = keep_people(people, peaks, skeleton, options)
         keypoints, scores = gather(people, peaks)

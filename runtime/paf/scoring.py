@@ -80,27 +80,34 @@ def _read(channel: "npt.NDArray[np.float32]", taps: Taps, xs: "npt.NDArray[np.in
 def connect(peaks: "Sequence[npt.NDArray[np.float32]]", pafs: "npt.NDArray[np.float32]",
             pairs: Sequence[Tuple[int, int]], channels: Sequence[Tuple[int, int]],
             taps: Taps, options: PafOptions) -> Connections:
-    """All accepted connections of all limbs, sorted as OpenPose's CUDA path walks them.
-
-    Descending by (paf + 0.1 of both keypoint scores, paf, limb, a, b).
-    """
-    columns: List[List["npt.NDArray[Any]"]] = [[] for _ in range(5)]
+    """All accepted connections of all limbs, sorted as OpenPose's CUDA path walks them."""
+    columns: List[List["npt.NDArray[Any]"]] = [[] for _ in range(4)]
     for limb, ((start, end), (cx, cy)) in enumerate(zip(pairs, channels)):
         a, b = peaks[start], peaks[end]
         if not (len(a) and len(b)):
             continue
         scores = score_limb(a, b, (finite(pafs[cx]), finite(pafs[cy])), taps, options)
         i, k = np.nonzero(scores > EPSILON)
-        paf = scores[i, k]
-        total = paf + KEYPOINT_WEIGHT * a[i, 2] + KEYPOINT_WEIGHT * b[k, 2]
-        for column, values in zip(columns, (total, paf, np.full(len(i), limb), i, k)):
+        found: List["npt.NDArray[Any]"] = [scores[i, k], np.full(len(i), limb), i, k]
+        for column, values in zip(columns, found):
             column.append(values)
     if not columns[0]:
         none = np.zeros(0, np.int64)
         return Connections(np.zeros(0, np.float32), none, none, none)
-    total, paf, limbs, i, k = (np.concatenate(column) for column in columns)
-    order = np.lexsort((-k, -i, -limbs, -paf, -total))
-    return Connections(paf[order], limbs[order], i[order], k[order])
+    paf, limbs, i, k = (np.concatenate(column) for column in columns)
+    return sort_connections(paf, limbs, i, k, peaks, pairs)
+
+
+def sort_connections(paf: "npt.NDArray[np.float32]", limb: "npt.NDArray[np.int64]", a: "npt.NDArray[np.int64]",
+                     b: "npt.NDArray[np.int64]", peaks: "Sequence[npt.NDArray[np.float32]]",
+                     pairs: Sequence[Tuple[int, int]]) -> Connections:
+    """Connections (n,) best first: descending by (paf + 0.1 of both keypoint scores, paf, limb, a, b)."""
+    total = paf.copy()
+    for number, (start, end) in enumerate(pairs):
+        of = limb == number
+        total[of] = paf[of] + KEYPOINT_WEIGHT * peaks[start][a[of], 2] + KEYPOINT_WEIGHT * peaks[end][b[of], 2]
+    order = np.lexsort((-b, -a, -limb, -paf, -total))
+    return Connections(paf[order], limb[order], a[order], b[order])
 
 
 def finite(channel: "npt.NDArray[np.float32]") -> "npt.NDArray[np.float32]":

@@ -63,5 +63,6 @@ def test_a_flag_that_a_page_names_exists(page: pathlib.Path) -> None:
         help_text = subprocess.run([BIN / words[0], *words[1:], "-h"], capture_output=True, text=True).stdout
         known |= set(re.findall(r"--[a-z-]+", help_text))
     known |= {"--long"}  # of scripts/test
+    known |= {"--sm", "--output"}  # of python -m wholebody.runtime.kernels
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text(encoding="utf-8")))
     assert named <= known

@@ -3,6 +3,7 @@
 //   paf_exercise fuzz SECONDS SEED   every kind of map that a broken network or a broken caller could hand over
 //   paf_exercise print CASES SEED    people of drawn crowds, one line a person, to compare machines
 //   paf_exercise memory CASES SEED   the same crowds; what a decoder holds, and that a second frame allocates nothing
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -178,6 +179,10 @@ struct Decoder {
         People people;
         check(wb_paf_decode(handle, heat.first, &heat.layout, pafs.first, &pafs.layout, &people.number) == WB_OK,
               "decode");
+        return result(people);
+    }
+
+    People result(People people) {
         const size_t n = static_cast<size_t>(people.number);
         if (n == 0) return people;
         people.keypoints.resize(n * points * 2);
@@ -192,6 +197,48 @@ struct Decoder {
 
 bool same(const std::vector<float> &p, const std::vector<float> &q) {
     return p.size() == q.size() && (p.empty() || std::memcmp(p.data(), q.data(), p.size() * sizeof(float)) == 0);
+}
+
+// What a GPU would hand over, in a block of exactly its size.
+std::vector<int32_t> random_block(Random &random, const Setting &s) {
+    const wb_paf_config &c = s.config;
+    std::vector<int32_t> block = {c.keypoints, c.limbs, 0, 0};
+    for (int32_t k = 0; k < c.keypoints; ++k) block.push_back(random.below(std::min(c.max_peaks, 6) + 1));
+    for (int32_t i = 0; i < c.limbs; ++i) {
+        const int pairs = block[4 + s.pairs[2 * i]] * block[4 + s.pairs[2 * i + 1]];
+        block.push_back(random.below(std::min(pairs, 7) + 1));
+    }
+    const auto add = [&block](float value) {
+        int32_t bits;
+        std::memcpy(&bits, &value, 4);
+        block.push_back(bits);
+    };
+    for (int32_t k = 0; k < c.keypoints; ++k)
+        for (int32_t i = 0; i < block[4 + k]; ++i, ++block[2])
+            for (int word = 0; word < 3; ++word) add(random.unit() * 100);
+    for (int32_t limb = 0; limb < c.limbs; ++limb)
+        for (int32_t i = 0; i < block[4 + c.keypoints + limb]; ++i, ++block[3]) {
+            add(0.01f + random.unit());
+            block.push_back(random.below(block[4 + s.pairs[2 * limb]]) |
+                            random.below(block[4 + s.pairs[2 * limb + 1]]) << 16);
+        }
+    return block;
+}
+
+void fuzz_blocks(Random &random, const Setting &s, Decoder &decoder, Decoder &other) {
+    std::vector<int32_t> block = random_block(random, s);
+    const int64_t words = static_cast<int64_t>(block.size());
+    People people, again;
+    check(wb_paf_assemble(decoder.handle, block.data(), words, &people.number) == WB_OK, "assemble");
+    check(wb_paf_assemble(other.handle, block.data(), words, &again.number) == WB_OK, "assemble again");
+    people = decoder.result(people);
+    check(same(people.keypoints, other.result(again).keypoints), "two assemblies, two answers");
+    check(wb_paf_assemble(decoder.handle, block.data(), random.below(static_cast<int>(words)), &people.number) ==
+              WB_BAD_ARGUMENT, "half a block was taken");
+    for (int damage = 1 + random.below(4); damage > 0; --damage)
+        block[random.below(static_cast<int>(words))] = random.chance(2) ? random.below(300) - 20
+                                                                        : static_cast<int32_t>(random.bits());
+    if (wb_paf_assemble(decoder.handle, block.data(), words, &people.number) == WB_OK) decoder.result(people);
 }
 
 void fuzz_once(Random &random) {
@@ -211,6 +258,7 @@ void fuzz_once(Random &random) {
         int32_t number = 0;
         check(wb_paf_decode(decoder.handle, fewer.first, &fewer.layout, pafs.first, &pafs.layout, &number) ==
                   WB_BAD_ARGUMENT, "too few channels were taken");
+        fuzz_blocks(random, s, decoder, other);
     }
 }
 

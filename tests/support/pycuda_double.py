@@ -2,8 +2,10 @@
 
 Whatever the project calls that the real module lacks fails here too.
 """
+import ctypes
 import struct
 import sys
+import threading
 import types
 
 import numpy as np
@@ -29,7 +31,11 @@ def install(monkeypatch, gpu=None, devices=1):
     package.driver = driver_module(gpu, devices)
     monkeypatch.setitem(sys.modules, "pycuda", package)
     monkeypatch.setitem(sys.modules, "pycuda.driver", package.driver)
-    monkeypatch.setattr("wholebody.runtime.cuda_graphs.ctypes.CDLL", lambda name: Libcuda(gpu))
+    real = ctypes.CDLL
+
+    def open_library(name, *args, **kwargs):
+        return Libcuda(gpu) if name == "libcuda.so.1" else real(name, *args, **kwargs)
+    monkeypatch.setattr(ctypes, "CDLL", open_library)
     return gpu
 
 
@@ -266,12 +272,12 @@ class Libcuda:
         assert mode.value == 1
         if stream.value not in self._gpu.queues or stream.value in self._gpu.captures:
             return 400
-        self._gpu.captures[stream.value] = []
+        self._gpu.captures[stream.value] = (threading.get_ident(), [])
         return 0
 
     def cuStreamEndCapture(self, stream, graph):
-        items = self._gpu.captures.pop(stream.value, None)
-        if items is None:
+        thread, items = self._gpu.captures.pop(stream.value, (None, None))
+        if thread != threading.get_ident():
             return 400
         graph._obj.value = self._keep(items)
         return 0

@@ -64,11 +64,11 @@ def _bottleneck(t, x, name, stride):
 def deform_conv(x, offset, weight, stride):
     """Tap by tap and corner by corner; what lies outside is zero."""
     (n, channels, height, width), (rows, columns) = x.shape, offset.shape[2:]
-    out = torch.zeros(n, weight.shape[0], rows, columns)
+    out = x.new_zeros((n, weight.shape[0], rows, columns))
     for tap in range(9):
         y = torch.arange(rows).reshape(1, -1, 1) * stride + tap // 3 - 1 + offset[:, 2 * tap]
         z = torch.arange(columns).reshape(1, 1, -1) * stride + tap % 3 - 1 + offset[:, 2 * tap + 1]
-        sampled = torch.zeros(n, channels, rows, columns)
+        sampled = x.new_zeros((n, channels, rows, columns))
         for row, down in ((y.floor(), 1 - (y - y.floor())), (y.floor() + 1, y - y.floor())):
             for column, right in ((z.floor(), 1 - (z - z.floor())), (z.floor() + 1, z - z.floor())):
                 inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)

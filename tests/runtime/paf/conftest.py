@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 
+from wholebody.runtime.cuda import CudaDevice
 from wholebody.runtime.native.library import HOW_TO_BUILD, find_library
 from wholebody.runtime.paf import PafDecoder, PafOptions
 from wholebody.skeletons import get_skeleton
@@ -21,10 +22,43 @@ def need(backend):
         pytest.skip("the native library is not built; " + HOW_TO_BUILD)
 
 
-@pytest.fixture(params=["numpy", "native"])
+@pytest.fixture(params=["numpy", "native", "cuda"])
 def backend(request):
     need(request.param)
+    if request.param == "cuda":
+        request.getfixturevalue("gpu")
     return request.param
+
+
+@pytest.fixture(params=["numpy", "native"])
+def host_backend(request):
+    """For what the CPU does in any case, or what takes the fake GPU too long."""
+    need(request.param)
+    return request.param
+
+
+@pytest.fixture
+def device(gpu):
+    opened = CudaDevice()
+    yield opened
+    opened.close()  # the fake GPU says what was not given back
+
+
+@pytest.fixture
+def both(device):
+    """Poses and peaks of the GPU after they were compared with the CPU's."""
+    def compare(skeleton, maps, stride=8, **options):
+        options = PafOptions.for_skeleton(skeleton, **options)
+        expected = PafDecoder(skeleton, stride, "auto", options)
+        with PafDecoder(skeleton, stride, "cuda", options, device) as decode:
+            for got, known in zip(decode.candidates(maps[0]), expected.candidates(maps[0])):
+                np.testing.assert_array_equal(got, known)
+            poses = decode(*maps)
+        people = expected(*maps)
+        for field in ("keypoints", "scores", "person_scores", "boxes_xyxy"):
+            np.testing.assert_array_equal(getattr(poses, field), getattr(people, field), err_msg=field)
+        return poses
+    return compare
 
 
 @pytest.fixture

@@ -110,7 +110,7 @@ def test_a_skeleton_without_pairs_is_refused():
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    ({"backend": "fortran"}, "unknown PAF backend 'fortran'; known: native, numpy, auto"),
+    ({"backend": "fortran"}, "unknown PAF backend 'fortran'; known: native, numpy, cuda, auto"),
     ({"stride": 0}, "stride: expected .*, got 0"), ({"stride": 2.5}, "stride: expected .*, got 2.5"),
 ], ids=["backend", "stride 0", "stride 2.5"])
 def test_a_decoder_is_not_made_from_nonsense(arguments, message):

@@ -107,9 +107,9 @@ def decode_faces(decoder, backend, draw, people, **options):
     return decoder(BODY_135, backend, **options)(*maps)
 
 
-def test_a_face_without_a_body_goes_to_the_face_it_overlaps(decoder, draw, backend):
-    alone = decode_faces(decoder, backend, draw, [BODY])
-    poses = decode_faces(decoder, backend, draw, [BODY, FACE])
+def test_a_face_without_a_body_goes_to_the_face_it_overlaps(decoder, draw, host_backend):
+    alone = decode_faces(decoder, host_backend, draw, [BODY])
+    poses = decode_faces(decoder, host_backend, draw, [BODY, FACE])
     assert len(alone) == len(poses) == 1
     expected = dict(BODY)
     expected.update({k: FACE[k] for k in (93, 95, 98)})  # 94 is better on the body's own face
@@ -120,34 +120,34 @@ def test_a_face_without_a_body_goes_to_the_face_it_overlaps(decoder, draw, backe
     np.testing.assert_allclose(poses.person_scores - alone.person_scores, [gain], rtol=1e-4)
 
 
-def test_a_face_that_overlaps_nobody_vanishes(decoder, draw, backend):
+def test_a_face_that_overlaps_nobody_vanishes(decoder, draw, host_backend):
     far = {k: (x - 122, y - 87, score) for k, (x, y, score) in FACE.items()}
-    alone = decode_faces(decoder, backend, draw, [BODY])
-    poses = decode_faces(decoder, backend, draw, [BODY, far])
+    alone = decode_faces(decoder, host_backend, draw, [BODY])
+    poses = decode_faces(decoder, host_backend, draw, [BODY, far])
     np.testing.assert_array_equal(poses.keypoints, alone.keypoints)
     np.testing.assert_array_equal(poses.person_scores, alone.person_scores)
 
 
-def test_a_face_grows_with_the_size_of_its_coordinates(decoder, draw, backend):
+def test_a_face_grows_with_the_size_of_its_coordinates(decoder, draw, host_backend):
     """OpenPose's slip: 45 pixels apart is an overlap here, and none near the origin."""
     for shift, taken in ((0, False), (100, True)):
         body = {k: (x + shift - 84, y, score) for k, (x, y, score) in BODY.items()}
         lonely = {k: (x + shift - 84 + 45, y, score) for k, (x, y, score) in FACE.items()}
-        poses = decode_faces(decoder, backend, draw, [body, lonely])
+        poses = decode_faces(decoder, host_backend, draw, [body, lonely])
         assert len(poses) == 1
         assert (poses.scores[0, 98] > 0) == taken
 
 
-def test_a_face_alone_is_nobody(decoder, draw, backend):
-    assert len(decode_faces(decoder, backend, draw, [FACE])) == 0
-    assert len(decode_faces(decoder, backend, draw, [FACE], maximize_positives=True)) == 0
+def test_a_face_alone_is_nobody(decoder, draw, host_backend):
+    assert len(decode_faces(decoder, host_backend, draw, [FACE])) == 0
+    assert len(decode_faces(decoder, host_backend, draw, [FACE], maximize_positives=True)) == 0
 
 
-def test_a_hand_counts_as_one_keypoint(decoder, draw, backend):
+def test_a_hand_counts_as_one_keypoint(decoder, draw, host_backend):
     hand = {10: (40, 40, .9)}
     hand.update({45 + i: (50 + 8 * i, 40 + (i % 2), .9) for i in range(4)})
-    assert len(decode_faces(decoder, backend, draw, [hand])) == 0
-    assert len(decode_faces(decoder, backend, draw, [hand], min_keypoints=2)) == 1
+    assert len(decode_faces(decoder, host_backend, draw, [hand])) == 0
+    assert len(decode_faces(decoder, host_backend, draw, [hand], min_keypoints=2)) == 1
 
 
 @pytest.mark.parametrize(("a", "b", "expected"), [
