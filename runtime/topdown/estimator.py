@@ -15,6 +15,7 @@ from wholebody.runtime.topdown.backend import Backend
 from wholebody.runtime.topdown.heads import KINDS, PointHeads
 from wholebody.runtime.topdown.lane import TopDownLane
 from wholebody.runtime.topdown.oks_nms import oks_nms, soft_oks_nms
+from wholebody.runtime.topdown.pose_nms import options_for, pose_nms
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -37,15 +38,33 @@ class TopDownOptions(NamedTuple):
     arithmetic: str = "auto"     # native, numpy, or the first of them that is there
 
 
-def _everybody(poses: Poses) -> Poses:
-    return poses
+def _by_keypoints(poses: Poses) -> Poses:
+    """mmpose's score of a person: the box's times the mean of the keypoints' that count."""
+    return Poses(poses.keypoints, poses.scores, poses.person_scores * mean_of_sure(poses.scores), poses.skeleton,
+                 poses.boxes_xyxy)
 
 
-POSE_NMS: Dict[str, Callable[[Poses], Poses]] = {
-    "oks": lambda poses: poses[oks_nms(poses)],
-    "soft-oks": lambda poses: poses[soft_oks_nms(poses)],
-    "none": _everybody,
-}
+def _oks(poses: Poses, integrated: bool) -> Poses:  # noqa: ARG001 - as all of them
+    scored = _by_keypoints(poses)
+    return scored[oks_nms(scored)]
+
+
+def _soft_oks(poses: Poses, integrated: bool) -> Poses:  # noqa: ARG001
+    scored = _by_keypoints(poses)
+    return scored[soft_oks_nms(scored)]
+
+
+def _everybody(poses: Poses, integrated: bool) -> Poses:  # noqa: ARG001
+    return _by_keypoints(poses)
+
+
+def _alphapose(poses: Poses, integrated: bool) -> Poses:
+    return pose_nms(poses, options_for(len(poses.skeleton.keypoints), integrated))
+
+
+# From people with the scores of their boxes to people told once with their own; True: points are integrated.
+POSE_NMS: Dict[str, Callable[[Poses, bool], Poses]] = {
+    "oks": _oks, "soft-oks": _soft_oks, "alphapose": _alphapose, "none": _everybody}
 
 
 def is_topdown(card: Optional[ModelCard]) -> bool:
@@ -102,8 +121,8 @@ class TopDownEstimator(StagedEstimator):
                found: Detections) -> Poses:
         scores = np.where(np.isfinite(scores), scores, np.float32(0))
         keypoints = np.where((scores > 0)[..., None], keypoints, np.float32(0))
-        return self._among(Poses(keypoints, scores, found.scores * mean_of_sure(scores), self.skeleton,
-                                 found.boxes_xyxy))
+        return self._among(Poses(keypoints, scores, found.scores, self.skeleton, found.boxes_xyxy),
+                           self._heads.integrated)
 
     def close(self) -> None:
         """Free both networks and the lane of `process`."""

@@ -30,6 +30,7 @@ class PointHeads:
         if covered != list(range(points)):
             raise CardError("%s: its heads give keypoints %s; %s has %d, each of them once"
                             % (card.name, _listed(covered), self.skeleton.name, points))
+        self.integrated = any(head.kind == "integral" for head in self._heads)
         self.udp = any(head.format == "udp" for head in self._heads)
 
     def __call__(self, outputs: "Outputs", people: int, flipped: "Optional[Outputs]" = None) -> "Points":

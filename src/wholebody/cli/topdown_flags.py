@@ -3,7 +3,7 @@ import argparse
 import re
 from typing import Any, Dict
 
-POSE_NMS = ("oks", "soft-oks", "none")  # as wholebody.runtime.topdown.estimator has them
+POSE_NMS = ("oks", "soft-oks", "alphapose", "none")  # as wholebody.runtime.topdown.estimator has them
 _NAMES = ("detector", "boxes", "whole_frame", "box_score", "box_overlap", "people_at_once", "pose_nms")
 
 
