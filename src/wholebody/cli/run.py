@@ -64,6 +64,9 @@ def _add_outputs(output: "argparse._ArgumentGroup") -> None:
     output.add_argument("--coco", metavar="FILE.json", help="COCO keypoint results")
     output.add_argument("--coco-variants", metavar="WHICH", type=_variants, default="body",
                         help="some of %s: one file each, named FILE_foot.json and so on" % ",".join(VARIANTS))
+    output.add_argument("--alphapose-json", metavar="FILE.json", help="AlphaPose's results file")
+    output.add_argument("--alphapose-format", choices=("default", "cmu", "open"), default="default",
+                        help="of --alphapose-json; cmu and open also write a file a frame into sep-json beside it")
     output.add_argument("--keypoint-scale", type=_scale, default="input", metavar="SCALE",
                         help="coordinates in OpenPose JSON: input (0), net (1), output (2), unit (3) or centred (4)")
     output.add_argument("--part-candidates", action="store_true",
