@@ -2,7 +2,10 @@
 #include <cmath>
 #include <cstring>
 
+#include "paf_simd.h"
 #include "topdown.h"
+
+using namespace wholebody;
 
 namespace {
 
@@ -119,56 +122,76 @@ void refined(const Map &map, const Blur &blur, int refine, int px, int py, float
     }
 }
 
-// e^x for |x| <= 87 to 2e-7 of its value, in operations that a compiler turns into vectors (Cephes' polynomial).
-inline float exponential(float x) {
-    const float shift = 12582912.0f;  // 1.5 * 2^23: adding it rounds to a whole number
-    const float n = (x * 1.44269504f + shift) - shift;
-    const float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
+typedef Lanes<8>::Floats Floats;
+typedef Lanes<8>::Bits Bits;
+
+template <typename To, typename From>
+WB_INLINE To as(const From &from) {
+    return reinterpret_cast<To>(from);
+}
+
+// Everywhere the float whose bits these are.
+WB_INLINE Bits chosen(const Bits &mask, const Bits &yes, const Bits &no) { return (mask & yes) | (~mask & no); }
+
+// e^x for |x| <= 87 to 2e-7 of its value (Cephes' polynomial).
+WB_INLINE Floats exponential(const Floats &x) {
+    const float shift = 12582912.0f;  // 1.5 * 2^23: adding it rounds, and leaves the whole number in the lowest bits
+    const Floats moved = x * 1.44269504f + shift, n = moved - shift;
+    const Floats r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
+    Floats p = r * 1.9875691500e-4f + 1.3981999507e-3f;
     p = p * r + 8.3334519073e-3f;
     p = p * r + 4.1665795894e-2f;
     p = p * r + 1.6666665459e-1f;
     p = p * r + 5.0000001201e-1f;
     p = p * r * r + r + 1.0f;
-    const int32_t bits = (static_cast<int32_t>(n) + 127) << 23;
-    float power;
-    std::memcpy(&power, &bits, sizeof power);
-    return p * power;
+    return p * as<Floats>((as<Bits>(moved) - 0x4b400000 + 127) << 23);
 }
 
-// 0 for what is not finite.
-inline float sigmoid(float v) {
-    const float known = v > -3e38f && v < 3e38f ? 1.0f : 0.0f;
-    float x = known > 0.0f ? v : 0.0f;
-    x = x < -87.0f ? -87.0f : x > 87.0f ? 87.0f : x;
-    return known / (1.0f + exponential(-x));
+// The sigmoid of eight cells, 0 for what is not finite.
+WB_INLINE Floats sigmoid(const Floats &cells) {
+    const Bits known = (as<Bits>(cells) & 0x7f800000) != 0x7f800000;
+    const Floats most = Floats{} + 87.0f;
+    Floats x = as<Floats>(as<Bits>(cells) & known);
+    x = as<Floats>(chosen(x < most, as<Bits>(x), as<Bits>(most)));
+    x = as<Floats>(chosen(x > -most, as<Bits>(x), as<Bits>(-most)));
+    return as<Floats>(as<Bits>(1.0f / (1.0f + exponential(-x))) & known);
 }
 
-// The sums of a line of sigmoids in lanes that a compiler turns into vectors: all, weighted by column, and the highest.
-void line_sums(const float *cells, int width, float *sum, float *weighted, float *top) {
-    const int kLanes = 8;
-    float all[kLanes] = {0}, columns[kLanes] = {0}, tops[kLanes] = {0};
-    int i = 0;
-    for (; i + kLanes <= width; i += kLanes)
-        for (int j = 0; j < kLanes; ++j) {
-            const float p = sigmoid(cells[i + j]);
-            all[j] += p;
-            columns[j] += p * static_cast<float>(i + j);
-            tops[j] = p > tops[j] ? p : tops[j];
+// Where the weight of a map lies: the sums of all, by column and by line, and the highest.
+struct Weight {
+    double all, across, down;
+    float top;
+};
+
+WB_CLONES void weigh(const float *cells, int height, int width, Weight *weight) {
+    const Floats places = {0, 1, 2, 3, 4, 5, 6, 7};
+    Floats tops = {};
+    *weight = {0.0, 0.0, 0.0, 0.0f};
+    for (int y = 0; y < height; ++y, cells += width) {
+        Floats sums = {}, columns = {};
+        for (int x = 0; x < width; x += 8) {
+            Floats some;
+            float rest[8] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY};
+            if (x + 8 <= width) {
+                load(some, cells + x);
+            } else {
+                for (int i = 0; x + i < width; ++i) rest[i] = cells[x + i];
+                load(some, rest);
+            }
+            const Floats p = sigmoid(some);
+            sums += p;
+            columns += p * (places + static_cast<float>(x));
+            tops = as<Floats>(chosen(p > tops, as<Bits>(p), as<Bits>(tops)));
         }
-    *sum = *weighted = 0.0f;
-    for (int j = 0; j < kLanes; ++j) {
-        *sum += all[j];
-        *weighted += columns[j];
-        *top = tops[j] > *top ? tops[j] : *top;
+        double line = 0.0;
+        for (int i = 0; i < 8; ++i) {
+            line += sums[i];
+            weight->across += columns[i];
+        }
+        weight->all += line;
+        weight->down += line * y;
     }
-    for (; i < width; ++i) {
-        const float p = sigmoid(cells[i]);
-        *sum += p;
-        *weighted += p * static_cast<float>(i);
-        *top = p > *top ? p : *top;
-    }
+    for (int i = 0; i < 8; ++i) weight->top = tops[i] > weight->top ? tops[i] : weight->top;
 }
 
 bool valid(const float *maps, const wb_stack *s, const float *found) {
@@ -201,18 +224,11 @@ int32_t wb_topdown_integrals(const float *maps, const wb_stack *stack, float *fo
     for (int32_t n = 0; n < stack->people; ++n)
         for (int32_t k = 0; k < stack->channels; ++k, found += 3) {
             const float *cells = maps + n * stack->person_stride + k * stack->channel_stride;
-            double all = 0.0, across = 0.0, down = 0.0;
-            float top = 0.0f;
-            for (int y = 0; y < stack->height; ++y) {
-                float sum, weighted;
-                line_sums(cells + static_cast<int64_t>(y) * stack->width, stack->width, &sum, &weighted, &top);
-                all += sum;
-                across += weighted;
-                down += static_cast<double>(sum) * y;
-            }
-            found[0] = all > 0.0 ? static_cast<float>(across / all) : 0.0f;
-            found[1] = all > 0.0 ? static_cast<float>(down / all) : 0.0f;
-            found[2] = top;
+            Weight w;
+            weigh(cells, stack->height, stack->width, &w);
+            found[0] = w.all > 0.0 ? static_cast<float>(w.across / w.all) : 0.0f;
+            found[1] = w.all > 0.0 ? static_cast<float>(w.down / w.all) : 0.0f;
+            found[2] = w.top;
         }
     return WB_OK;
 }
