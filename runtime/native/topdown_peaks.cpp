@@ -32,18 +32,18 @@ struct Map {
     }
 };
 
-// Eight maxima side by side are what a compiler turns into vectors; the first of equal ones is found afterwards.
+// Sixteen maxima side by side are what a compiler turns into vectors; the first of equal ones is found afterwards.
 int64_t highest(const float *cells, int64_t count, float *value) {
-    const int kLanes = 16;
-    float lanes[kLanes], best = 0.0f;
-    for (int j = 0; j < kLanes; ++j) lanes[j] = 0.0f;
+    const int kSide = 16;
+    float lanes[kSide], best = 0.0f;
+    for (int j = 0; j < kSide; ++j) lanes[j] = 0.0f;
     int64_t i = 0;
-    for (; i + kLanes <= count; i += kLanes)
-        for (int j = 0; j < kLanes; ++j) {
+    for (; i + kSide <= count; i += kSide)
+        for (int j = 0; j < kSide; ++j) {
             const float v = cells[i + j] < 3e38f ? cells[i + j] : 0.0f;
             lanes[j] = v > lanes[j] ? v : lanes[j];
         }
-    for (int j = 0; j < kLanes; ++j) best = lanes[j] > best ? lanes[j] : best;
+    for (int j = 0; j < kSide; ++j) best = lanes[j] > best ? lanes[j] : best;
     for (; i < count; ++i) {
         const float v = cells[i] < 3e38f ? cells[i] : 0.0f;
         best = v > best ? v : best;
@@ -122,8 +122,9 @@ void refined(const Map &map, const Blur &blur, int refine, int px, int py, float
     }
 }
 
-typedef Lanes<8>::Floats Floats;
-typedef Lanes<8>::Bits Bits;
+const int kLanes = 4;  // of a vector that every machine returns from a function
+typedef Lanes<kLanes>::Floats Floats;
+typedef Lanes<kLanes>::Bits Bits;
 
 template <typename To, typename From>
 WB_INLINE To as(const From &from) {
@@ -147,7 +148,7 @@ WB_INLINE Floats exponential(const Floats &x) {
     return p * as<Floats>((as<Bits>(moved) - 0x4b400000 + 127) << 23);
 }
 
-// The sigmoid of eight cells, 0 for what is not finite.
+// The sigmoid of four cells, 0 for what is not finite.
 WB_INLINE Floats sigmoid(const Floats &cells) {
     const Bits known = (as<Bits>(cells) & 0x7f800000) != 0x7f800000;
     const Floats most = Floats{} + 87.0f;
@@ -164,15 +165,15 @@ struct Weight {
 };
 
 WB_CLONES void weigh(const float *cells, int height, int width, Weight *weight) {
-    const Floats places = {0, 1, 2, 3, 4, 5, 6, 7};
+    const Floats places = {0, 1, 2, 3};
     Floats tops = {};
     *weight = {0.0, 0.0, 0.0, 0.0f};
     for (int y = 0; y < height; ++y, cells += width) {
         Floats sums = {}, columns = {};
-        for (int x = 0; x < width; x += 8) {
+        for (int x = 0; x < width; x += kLanes) {
             Floats some;
-            float rest[8] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY};
-            if (x + 8 <= width) {
+            float rest[kLanes] = {-INFINITY, -INFINITY, -INFINITY, -INFINITY};
+            if (x + kLanes <= width) {
                 load(some, cells + x);
             } else {
                 for (int i = 0; x + i < width; ++i) rest[i] = cells[x + i];
@@ -184,14 +185,14 @@ WB_CLONES void weigh(const float *cells, int height, int width, Weight *weight) 
             tops = as<Floats>(chosen(p > tops, as<Bits>(p), as<Bits>(tops)));
         }
         double line = 0.0;
-        for (int i = 0; i < 8; ++i) {
+        for (int i = 0; i < kLanes; ++i) {
             line += sums[i];
             weight->across += columns[i];
         }
         weight->all += line;
         weight->down += line * y;
     }
-    for (int i = 0; i < 8; ++i) weight->top = tops[i] > weight->top ? tops[i] : weight->top;
+    for (int i = 0; i < kLanes; ++i) weight->top = tops[i] > weight->top ? tops[i] : weight->top;
 }
 
 bool valid(const float *maps, const wb_stack *s, const float *found) {
