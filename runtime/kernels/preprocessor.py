@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 import numpy as np
 
 from wholebody.card import InputSpec
-from wholebody.engines.device import Buffer, Device
+from wholebody.engines.device import Buffer, Device, Launch
 from wholebody.errors import ShapeError
 from wholebody.runtime.geometry import Geometry, Resolution, plan
 from wholebody.runtime.kernels.compiling import load_kernels
@@ -34,6 +34,7 @@ class GpuPreprocessor:
         self._key: Tuple[int, int, str] = (0, 0, "")
         self._geometry: Optional[Geometry] = None
         self._buffers: Dict[str, Buffer] = {}
+        self._launches: Dict[int, Launch] = {}  # by the input's address
         self._host: Any = None
         with device.active():
             self._module = load_kernels(device) if module is None else module
@@ -86,10 +87,12 @@ class GpuPreprocessor:
     def launch(self, out: Buffer, stream: int) -> None:
         """The kernel alone, on the pictures that are there already."""
         assert self._geometry is not None, "prepare comes first"
-        size = (self._geometry.net_width, self._geometry.net_height)
+        if out.address not in self._launches:
+            size = (self._geometry.net_width, self._geometry.net_height)
+            self._launches[out.address] = preprocess_launch(self._buffers["table"].address, self._batch, out.address,
+                                                            size, self._dtype, self._spec)
         with self._device.active():
-            self._device.launch(self._module, preprocess_launch(
-                self._buffers["table"].address, self._batch, out.address, size, self._dtype, self._spec), stream)
+            self._device.launch(self._module, self._launches[out.address], stream)
 
     def close(self) -> None:
         """Free device memory; closing twice is allowed."""
@@ -99,7 +102,7 @@ class GpuPreprocessor:
     def _free(self) -> None:
         for buffer in self._buffers.values():
             self._device.free(buffer)
-        self._buffers, self._geometry = {}, None
+        self._buffers, self._launches, self._geometry = {}, {}, None
 
     def _add_pictures(self, width: int, height: int, pixel_format: str) -> None:
         shapes = {"bgr": (height, width, 3), "bgrx": (height, width, 4), "nv12": (height * 3 // 2, width)}

@@ -26,7 +26,7 @@ from wholebody.skeletons import Skeleton
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-# Room of the block, for each keypoint and limb: enough for some fifty people. More is fetched in a second copy.
+# Room of the block, for each keypoint and limb. What a dense crowd has more is fetched in a second copy.
 PEAKS_EACH, CONNECTIONS_EACH = 64, 64
 
 
