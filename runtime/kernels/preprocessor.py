@@ -35,6 +35,7 @@ class GpuPreprocessor:
         self._key: Tuple[int, int, str] = (0, 0, "")
         self._geometry: Optional[Geometry] = None
         self._buffers: Dict[str, Buffer] = {}
+        self._launches: Dict[int, Launch] = {}  # by the input's address
         self._host: Any = None
         with device.active():
             self._module = load_kernels(device) if module is None else module
@@ -92,9 +93,11 @@ class GpuPreprocessor:
         if out.nbytes < self.nbytes:
             raise ShapeError("preprocessing on the GPU: expected an input of %d bytes, got %d"
                              % (self.nbytes, out.nbytes))
-        size = (self._geometry.net_width, self._geometry.net_height)
-        return preprocess_launch(self._buffers["table"].address, self._batch, out.address, size, self._dtype,
-                                 self._spec)
+        if out.address not in self._launches:
+            size = (self._geometry.net_width, self._geometry.net_height)
+            self._launches[out.address] = preprocess_launch(self._buffers["table"].address, self._batch, out.address,
+                                                            size, self._dtype, self._spec)
+        return self._launches[out.address]
 
     def launch(self, out: Buffer, stream: int) -> None:
         """The kernel alone, on the pictures that are there already."""
@@ -116,7 +119,7 @@ class GpuPreprocessor:
     def _free(self) -> None:
         for buffer in self._buffers.values():
             self._device.free(buffer)
-        self._buffers, self._geometry = {}, None
+        self._buffers, self._launches, self._geometry = {}, {}, None
 
     def _add_pictures(self, width: int, height: int, pixel_format: str) -> None:
         shapes = {"bgr": (height, width, 3), "bgrx": (height, width, 4), "nv12": (height * 3 // 2, width)}
