@@ -22,7 +22,8 @@ from wholebody.runtime.paf.options import PafOptions
 from wholebody.skeletons import Skeleton
 
 if TYPE_CHECKING:
-    pass
+    import numpy as np
+    import numpy.typing as npt
 
 # Room of the block, for each keypoint and limb. What a dense crowd has more is fetched in a second copy.
 PEAKS_EACH, CONNECTIONS_EACH = 64, 64
