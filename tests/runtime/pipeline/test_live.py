@@ -43,13 +43,13 @@ def test_the_network_gets_the_newest_frame_and_results_are_young(engine, count, 
     possible = count * FRAME_SECONDS / period - 1
 
     def keeps_up(run, share, margin):
-        return (run.age() < margin and run.latency(engine) < margin and np.percentile(run.behind, 90) == 0
+        return (run.age() < margin and run.latency(engine) < margin and np.percentile(run.behind, 75) == 0
                 and run.summary.frames > share * possible)
 
     run = Run(engine, count, in_flight)
     if not keeps_up(run, 0.9, 1.05):  # the machine may have been busy
         run = Run(engine, count, in_flight)
-        assert keeps_up(run, 0.8, 1.1), (run.age(), run.latency(engine), run.behind, run.summary.frames, possible)
+        assert keeps_up(run, 0.75, 1.25), (run.age(), run.latency(engine), run.behind, run.summary.frames, possible)
     assert run.sink.indices == sorted(set(run.sink.indices))
     assert run.summary.frames + run.summary.dropped == run.camera.given == count
     assert run.sink.ends == ["close"]
