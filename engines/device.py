@@ -127,3 +127,7 @@ class Device(DeviceMemory):
     @abc.abstractmethod
     def launch_graph(self, graph: int, stream: int) -> None:
         """Put a whole graph on a stream; the buffers are those of its capture."""
+
+    @abc.abstractmethod
+    def drop_graph(self, graph: int) -> None:
+        """A graph that is not launched any more."""

@@ -42,6 +42,7 @@ class TrtEngine(Engine):
         self._buffers: Dict[str, Buffer] = {}
         self._shapes: Dict[str, Shape] = {}
         self._hosts: "Dict[str, npt.NDArray[Any]]" = {}
+        self._fitted = False
         with device.active():
             self._context: Any = parts.engine.create_execution_context()
             if self._context is None:
@@ -75,6 +76,7 @@ class TrtEngine(Engine):
         arrays = {name: np.ascontiguousarray(array) for name, array in feeds.items()}
         with self._device.active():
             self.set_shapes({name: array.shape for name, array in arrays.items()})
+            self._fit_buffers()
             for name, array in arrays.items():
                 self._device.upload(self._buffers[name], array, self._stream)
             self._run({name: buffer.address for name, buffer in self._buffers.items()}, self._stream)
@@ -82,6 +84,11 @@ class TrtEngine(Engine):
                 self._device.download(self._hosts[info.name], self._buffers[info.name], self._stream)
             self._device.synchronize(self._stream)
         return {info.name: self._hosts[info.name] for info in self.outputs}
+
+    @property
+    def device(self) -> DeviceMemory:
+        """The GPU it runs on."""
+        return self._device
 
     @property
     def max_batch(self) -> Optional[int]:
@@ -106,7 +113,7 @@ class TrtEngine(Engine):
             self._shapes = {name: tuple(shape) for name, shape in shapes.items()}
             for info in self.outputs:
                 self._shapes[info.name] = self._shape_of(info.name)
-            self._fit_buffers()
+            self._fitted = False
         return {info.name: self._shapes[info.name] for info in self.outputs}
 
     @property
@@ -133,7 +140,9 @@ class TrtEngine(Engine):
             raise ModelError("%s: TensorRT cannot run it: %s" % (self.path, self._book.last_errors()))
 
     def _fit_buffers(self) -> None:
-        """Buffers only grow; host arrays fit exactly."""
+        """Buffers only grow; host arrays fit exactly. Who brings buffers of his own never needs these."""
+        if self._fitted:
+            return
         for info in self.inputs + self.outputs:
             shape = self._shapes[info.name]
             nbytes = int(np.prod(shape, dtype=np.int64)) * np.dtype(info.dtype).itemsize
@@ -144,6 +153,7 @@ class TrtEngine(Engine):
                 self._buffers[info.name] = self._device.alloc(max(nbytes, 1))
         self._hosts = {info.name: self._device.host_array(self._shapes[info.name], info.dtype)
                        for info in self.outputs}
+        self._fitted = True
 
     def _check(self, feeds: "Dict[str, npt.NDArray[Any]]") -> None:
         """Names, types and limits, before anything is copied."""

@@ -36,7 +36,7 @@ class CudaDevice(Device):
         self._events: List[Any] = []
         self._modules: List[Any] = []
         self._kernels: Dict[Tuple[int, str], Any] = {}
-        self._hosts: List[Any] = []
+        self._mapped: Dict[int, Any] = {}
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -76,7 +76,8 @@ class CudaDevice(Device):
 
     def free(self, buffer: Buffer) -> None:
         """Give it back."""
-        self._allocations.pop(buffer.address).free()
+        if self._mapped.pop(buffer.address, None) is None:  # mapped memory goes with the last array that shows it
+            self._allocations.pop(buffer.address).free()
 
     def host_array(self, shape: Sequence[int], dtype: str) -> "Array":
         """Page-locked memory."""
@@ -84,11 +85,12 @@ class CudaDevice(Device):
         return array
 
     def mapped_array(self, shape: Sequence[int], dtype: str) -> "Tuple[Array, Buffer]":
-        """Page-locked memory that the GPU sees; it lives as long as this device."""
+        """Page-locked memory that the GPU sees, until `free`."""
         array: Any = self._driver.pagelocked_empty(tuple(shape), dtype,
                                                    mem_flags=self._driver.host_alloc_flags.DEVICEMAP)
-        self._hosts.append(array)
-        return array, Buffer(int(array.base.get_device_pointer()), int(array.nbytes))
+        buffer = Buffer(int(array.base.get_device_pointer()), int(array.nbytes))
+        self._mapped[buffer.address] = array
+        return array, buffer
 
     def new_stream(self) -> int:
         """Handle of a new stream."""
@@ -155,6 +157,10 @@ class CudaDevice(Device):
         """Put a graph on a stream."""
         self._graphs.launch(graph, stream)
 
+    def drop_graph(self, graph: int) -> None:
+        """Destroy a graph."""
+        self._graphs.drop(graph)
+
     def synchronize(self, stream: int) -> None:
         """Wait for a stream; what went wrong on the GPU since the last time shows here."""
         self._checked(self._streams[stream].synchronize)
@@ -168,7 +174,7 @@ class CudaDevice(Device):
             for allocation in self._allocations.values():
                 allocation.free()
             self._allocations.clear()
-            for held in (self._kernels, self._modules, self._events, self._hosts, self._streams):
+            for held in (self._kernels, self._modules, self._events, self._mapped, self._streams):
                 held.clear()
         self._context.detach()
         self._context = None

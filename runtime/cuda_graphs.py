@@ -44,6 +44,11 @@ class GraphDriver:
         """Put the graph on a stream."""
         self._call("cuGraphLaunch", ctypes.c_void_p(graph), ctypes.c_void_p(stream))
 
+    def drop(self, graph: int) -> None:
+        """Destroy a graph."""
+        self._graphs.remove(graph)
+        self._library.cuGraphExecDestroy(ctypes.c_void_p(graph))
+
     def close(self) -> None:
         """Destroy every graph; closing twice is allowed."""
         while self._graphs:

@@ -10,11 +10,11 @@ from wholebody.errors import CardError
 from wholebody.runtime.cuda import CudaDevice
 from wholebody.runtime.geometry import Geometry, Resolution
 from wholebody.runtime.heads import PafHead, PafMaps
-from wholebody.runtime.lane import Seen, Stage, StagedEstimator
-from wholebody.runtime.paf import PafDecoder, PafOptions
+from wholebody.runtime.lane import Lane, Seen, Stage, StagedEstimator
+from wholebody.runtime.paf import PafOptions
 from wholebody.runtime.paf.options import SKELETON_MAY_SET
-from wholebody.runtime.paf_lane import PafLane
-from wholebody.runtime.preprocess import Preprocessor, warn_of_rounding
+from wholebody.runtime.paf_lanes import PafWay, open_lanes
+from wholebody.runtime.preprocess import warn_of_rounding
 from wholebody.skeletons import Skeleton
 
 if TYPE_CHECKING:
@@ -28,10 +28,11 @@ class EstimatorOptions(NamedTuple):
     net_resolution: str = ""          # such as -1x368 or 656x368; empty is the card's own
     number_people_max: int = -1       # -1 keeps everybody
     maximize_positives: bool = False  # lower thresholds: more people and more mistakes
-    decoder: str = "auto"             # native, numpy, or the first of them that is there
+    decoder: str = "auto"             # cuda beside an engine, native, numpy, or the first of them that is there
     decoding: str = "exact"           # as OpenPose does, or "fast": half the time, points as near or nearer the joint
     threads: int = 0                  # for a network on the CPU; 0 takes every core
     trust: str = ""                   # a file of sha256: no other TensorRT engine is opened
+    keep_maps: bool = False           # `maps` is asked for: on a GPU they are brought to the host only then
     rebuild: bool = False             # a TensorRT engine that does not fit here, from the ONNX file beside it
 
 
@@ -50,39 +51,39 @@ class Estimator(StagedEstimator):
         self._head = PafHead(self.card)
         check_fit(self.card, engine.inputs, engine.outputs, engine.path)
         self.skeleton = self._head.skeleton
-        self._resolution = Resolution.parse(options.net_resolution) if options.net_resolution else Resolution()
-        warn_of_rounding(self.card.input, self._resolution)
-        self._backend = options.decoder
-        self._decoding = decoding_options(self.card, self.skeleton, options)
+        resolution = Resolution.parse(options.net_resolution) if options.net_resolution else Resolution()
+        warn_of_rounding(self.card.input, resolution)
+        decoding = decoding_options(self.card, self.skeleton, options)
+        self._lanes = open_lanes(PafWay(self.card.input, self._head, resolution, options.decoder, decoding,
+                                        options.keep_maps), engine)
         self.stages = (Stage("preprocess", self._preprocess), Stage("engine", self._infer),
                        Stage("decode", self._find))
         self._own = self.new_lane()  # what is wrong with the choices shows here, before the first frame
 
-    def new_lane(self) -> PafLane:
+    def new_lane(self) -> Lane:
         """Buffers and a decoder for one batch in flight."""
-        decoder = PafDecoder(self.skeleton, self._head.head.stride, self._backend, self._decoding)
-        return PafLane(lambda: Preprocessor(self.card.input, self._resolution), decoder)
+        return self._lanes.new()
 
     @property
     def max_batch(self) -> Optional[int]:
         """Frames of one size that the network takes at once; None is any number."""
         return self.engine.max_batch
 
-    def _preprocess(self, lane: PafLane) -> None:
+    def _preprocess(self, lane: Any) -> None:
         lane.preprocess(self.engine.max_batch)
 
-    def _infer(self, lane: PafLane) -> None:
+    def _infer(self, lane: Any) -> None:
         lane.infer(self.engine, self.card.input.name)
 
-    def _find(self, lane: PafLane) -> None:
+    def _find(self, lane: Any) -> None:
         lane.find(self._head)
 
     @property
     def maps(self) -> PafMaps:
         """The network's maps of the last frame; valid until the next."""
         seen = self._last()
-        assert seen.heatmaps is not None, "a paf network has both"
-        assert seen.pafs is not None, "a paf network has both"
+        if seen.heatmaps is None or seen.pafs is None:
+            raise ValueError("the maps stayed on the GPU; open the network with keep_maps=True")
         return PafMaps(seen.heatmaps, seen.pafs)
 
     @property
@@ -101,6 +102,7 @@ class Estimator(StagedEstimator):
     def close(self) -> None:
         """Free the network and the lane of `process`."""
         super().close()
+        self._lanes.close()
         self.engine.close()
 
 

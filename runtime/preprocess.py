@@ -37,7 +37,7 @@ class Preprocessor:
 
     def __call__(self, image: "npt.NDArray[np.uint8]") -> "Tuple[npt.NDArray[Any], Geometry]":
         """uint8 (H, W, 3) BGR -> (1, 3, h, w) or (1, h, w, 3) in the network's type, and where in it the picture is."""
-        _check_frame(image)
+        check_frame(image)
         geometry = self._prepare(image.shape[1], image.shape[0])
         resized = _resize(image, geometry, self.spec.resize, self._resized)
         planes = self._planes()[:, geometry.top:geometry.top + geometry.resized_height,
@@ -53,7 +53,7 @@ class Preprocessor:
 
     def geometry(self, image: "npt.NDArray[np.uint8]") -> Geometry:
         """Where this picture will lie in the network's input."""
-        _check_frame(image)
+        check_frame(image)
         return self._plan(image.shape[1], image.shape[0])
 
     def use(self, buffer: "npt.NDArray[Any]") -> None:
@@ -98,7 +98,8 @@ def input_shape(spec: InputSpec, geometry: Geometry) -> Tuple[int, ...]:
     return (3,) + sides if spec.layout == "NCHW" else sides + (3,)
 
 
-def _check_frame(image: "npt.NDArray[np.uint8]") -> None:
+def check_frame(image: "npt.NDArray[np.uint8]") -> None:
+    """ShapeError for what is no BGR picture."""
     if image is None:
         raise ShapeError("frame: expected uint8 (H, W, 3) BGR, got None; cv2.imread gives None for what it cannot read")
     shape, dtype = np.shape(image), getattr(image, "dtype", type(image).__name__)

@@ -17,7 +17,7 @@ from wholebody.runtime.kernels.preprocess import (
     preprocess_launch,
 )
 from wholebody.runtime.kernels.taps import picture_taps
-from wholebody.runtime.preprocess import input_shape
+from wholebody.runtime.preprocess import check_frame, input_shape
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -31,10 +31,10 @@ class GpuPreprocessor:
         """`dtype`: of the input, by default as the card says, or float16; `module`: the kernels, if they are loaded."""
         self._device, self._spec, self._resolution, self._batch = device, spec, resolution, batch
         self._dtype = dtype or spec.dtype
+        self.prepared = 0  # times; launches of an earlier time are of no use
         self._key: Tuple[int, int, str] = (0, 0, "")
         self._geometry: Optional[Geometry] = None
         self._buffers: Dict[str, Buffer] = {}
-        self._launches: Dict[int, Launch] = {}  # by the input's address
         self._host: Any = None
         with device.active():
             self._module = load_kernels(device) if module is None else module
@@ -66,33 +66,47 @@ class GpuPreprocessor:
             self._add_pictures(width, height, pixel_format)
             self._add_tables(width, height, pixel_format, geometry)
         self._key, self._geometry = (width, height, pixel_format), geometry
+        self.prepared += 1
         return geometry
 
-    def enqueue(self, images: "Sequence[npt.NDArray[np.uint8]]", out: Buffer, stream: int) -> None:
-        """Puts copy and kernel on a stream; the pictures are copied at once, those of the last call must be done."""
+    def prepare_for(self, image: "npt.NDArray[np.uint8]") -> Geometry:
+        """Room and tables for pictures like this BGR one."""
+        check_frame(image)
+        return self.prepare(image.shape[1], image.shape[0])
+
+    def place(self, images: "Sequence[npt.NDArray[np.uint8]]", stream: int) -> None:
+        """Puts the copy of pictures to the GPU on a stream; those of the last call must be done with."""
         assert self._geometry is not None, "prepare comes first"
         if len(images) != self._batch or any(image.shape != self._host.shape[1:] for image in images):
             raise ShapeError("preprocessing on the GPU: expected %d pictures %s, got %s"
                              % (self._batch, self._host.shape[1:], [image.shape for image in images]))
-        if out.nbytes < self.nbytes:
-            raise ShapeError("preprocessing on the GPU: expected an input of %d bytes, got %d"
-                             % (self.nbytes, out.nbytes))
         for place, image in zip(self._host, images):
             np.copyto(place, image)
         if not self._device.shares_memory:
             with self._device.active():
                 self._device.upload(self._buffers["pictures"], self._host, stream)
-        self.launch(out, stream)
+
+    def launch_into(self, out: Buffer) -> Launch:
+        """What makes the input at `out` of the pictures that were placed last."""
+        assert self._geometry is not None, "prepare comes first"
+        if out.nbytes < self.nbytes:
+            raise ShapeError("preprocessing on the GPU: expected an input of %d bytes, got %d"
+                             % (self.nbytes, out.nbytes))
+        size = (self._geometry.net_width, self._geometry.net_height)
+        return preprocess_launch(self._buffers["table"].address, self._batch, out.address, size, self._dtype,
+                                 self._spec)
 
     def launch(self, out: Buffer, stream: int) -> None:
         """The kernel alone, on the pictures that are there already."""
-        assert self._geometry is not None, "prepare comes first"
-        if out.address not in self._launches:
-            size = (self._geometry.net_width, self._geometry.net_height)
-            self._launches[out.address] = preprocess_launch(self._buffers["table"].address, self._batch, out.address,
-                                                            size, self._dtype, self._spec)
         with self._device.active():
-            self._device.launch(self._module, self._launches[out.address], stream)
+            self._device.launch(self._module, self.launch_into(out), stream)
+
+    def enqueue(self, images: "Sequence[npt.NDArray[np.uint8]]", out: Buffer, stream: int) -> None:
+        """Copy and kernel on one stream."""
+        launch = self.launch_into(out)
+        self.place(images, stream)
+        with self._device.active():
+            self._device.launch(self._module, launch, stream)
 
     def close(self) -> None:
         """Free device memory; closing twice is allowed."""
@@ -102,13 +116,14 @@ class GpuPreprocessor:
     def _free(self) -> None:
         for buffer in self._buffers.values():
             self._device.free(buffer)
-        self._buffers, self._launches, self._geometry = {}, {}, None
+        self._buffers, self._geometry = {}, None
 
     def _add_pictures(self, width: int, height: int, pixel_format: str) -> None:
         shapes = {"bgr": (height, width, 3), "bgrx": (height, width, 4), "nv12": (height * 3 // 2, width)}
         shape = (self._batch,) + shapes[pixel_format]
         if self._device.shares_memory:
             self._host, pictures = self._device.mapped_array(shape, "uint8")
+            self._buffers["pictures"] = pictures
         else:
             self._host = self._device.host_array(shape, "uint8")
             pictures = self._buffers["pictures"] = self._device.alloc(bytes_of(shape, "uint8"))

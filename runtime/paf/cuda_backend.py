@@ -37,6 +37,7 @@ class CudaBackend(Backend):
         self._inputs: List[Buffer] = []
         self._staging: List[Any] = []
         self._closed = False
+        self._found: "npt.NDArray[np.int32]" = np.zeros(0, np.int32)
         with device.active():
             self._module = load_kernels(device) if module is None else module
             self._stream = device.new_stream()
@@ -61,7 +62,12 @@ class CudaBackend(Backend):
     def collect(self) -> Poses:
         """The people of what was enqueued last, or launched as a graph; the caller has waited for it."""
         self._check_open()
-        return self._host.assemble(self._fetched())
+        self._found = self._fetched()
+        return self._host.assemble(self._found)
+
+    def peaks(self) -> "List[npt.NDArray[np.float32]]":
+        """Peaks (n, 3) of every keypoint of what was collected last."""
+        return read_peaks(self._found, self._workspace.keypoints)
 
     def decode(self, heatmaps: "npt.NDArray[np.float32]", pafs: "npt.NDArray[np.float32]") -> Poses:
         """Poses from maps in host memory: copied to the GPU first."""

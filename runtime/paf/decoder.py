@@ -30,7 +30,7 @@ def _numpy(skeleton: Skeleton, stride: int, options: PafOptions, _: Optional[Dev
     return NumpyBackend(skeleton, stride, options)
 
 
-def _fastest(skeleton: Skeleton, stride: int, options: PafOptions, _: Optional[Device] = None) -> HostBackend:
+def host_backend(skeleton: Skeleton, stride: int, options: PafOptions, _: Optional[Device] = None) -> HostBackend:
     """Native where its library is built, else NumPy, said once."""
     try:
         return NativeBackend(skeleton, stride, options)
@@ -44,10 +44,10 @@ def _fastest(skeleton: Skeleton, stride: int, options: PafOptions, _: Optional[D
 def _cuda(skeleton: Skeleton, stride: int, options: PafOptions, device: Optional[Device] = None) -> Backend:
     """On this GPU, or the first one."""
     if device is not None:
-        return CudaBackend(skeleton, stride, options, _fastest(skeleton, stride, options), device)
+        return CudaBackend(skeleton, stride, options, host_backend(skeleton, stride, options), device)
     own = CudaDevice()
     try:
-        return CudaBackend(skeleton, stride, options, _fastest(skeleton, stride, options), own, owns_device=True)
+        return CudaBackend(skeleton, stride, options, host_backend(skeleton, stride, options), own, owns_device=True)
     except Exception:
         own.close()
         raise
@@ -57,7 +57,7 @@ BACKENDS: Dict[str, Callable[[Skeleton, int, PafOptions, Optional[Device]], Back
     "native": _native,
     "numpy": _numpy,
     "cuda": _cuda,
-    "auto": _fastest,
+    "auto": host_backend,
 }
 
 

@@ -28,10 +28,13 @@ class Mark:
 
 
 class Item:
-    """One piece of work; `waits_for` and `marks` are what makes a stream wait and an event happen."""
+    """One piece of work; `waits_for` and `marks` are what makes a stream wait and an event happen.
 
-    def __init__(self, run=None, waits_for=None, marks=None):
-        self.run, self.waits_for, self.marks = run, waits_for, marks
+    `on_stream` happens as it is put on a stream: what it will write to is garbage until it is done.
+    """
+
+    def __init__(self, run=None, waits_for=None, marks=None, on_stream=None):
+        self.run, self.waits_for, self.marks, self.on_stream = run, waits_for, marks, on_stream
 
 
 class FakeGpu:
@@ -54,8 +57,9 @@ class FakeGpu:
             raise DeviceMisuse("allocation of %d bytes" % nbytes)
         block = np.full(nbytes + 2 * GUARD + ALIGNED, GARBAGE, np.uint8)
         start = -(-(address_of(block) + GUARD) // ALIGNED) * ALIGNED
-        self.blocks[start] = (block, nbytes)
-        self.allocations += 1
+        with self.lock:
+            self.blocks[start] = (block, nbytes)
+            self.allocations += 1
         return start
 
     def free(self, address):
@@ -63,11 +67,11 @@ class FakeGpu:
         if address not in self.blocks:
             raise DeviceMisuse("free of %#x, which is not allocated%s"
                                % (address, " any more" if address in self.freed else ""))
-        if self.work_left():
-            raise DeviceMisuse("free while a stream has work left")
-        self.check_guards(address)
-        del self.blocks[address]
-        self.freed.add(address)
+        self.run_until(lambda: not self.work_left(), "all work, before memory is freed")  # as the driver does
+        with self.lock:
+            self.check_guards(address)
+            del self.blocks[address]
+            self.freed.add(address)
 
     def check_guards(self, address):
         block, nbytes = self.blocks[address]
@@ -111,18 +115,22 @@ class FakeGpu:
         self.check_active()
         with self.lock:
             if stream in self.captures:
+                if self.captures[stream][0] != threading.get_ident():
+                    raise DeviceMisuse("work of another thread on a stream that is captured")
                 if item.waits_for or item.marks:
                     raise DeviceMisuse("an event within a capture")
-                self.captures[stream].append(item)
+                self.captures[stream][1].append(item)
             else:
+                if item.on_stream:
+                    item.on_stream()
                 self.queues[stream].append(item)
 
     def run_until(self, done, what):
         """Does work until `done()`, of any stream that may go on."""
         self.check_active()
         with self.lock:
-            if self.captures:
-                raise DeviceMisuse("the host waits for %s while a stream is captured" % what)
+            if threading.get_ident() in [thread for thread, _ in self.captures.values()]:
+                raise DeviceMisuse("the host waits for %s while it captures a stream" % what)
             while not done():
                 ready = [s for s, queue in self.queues.items() if queue and _ready(queue[0])]
                 if not ready:

@@ -5,6 +5,7 @@ Whatever the project calls that the real module lacks fails here too.
 import ctypes
 import struct
 import sys
+import threading
 import types
 
 import numpy as np
@@ -148,11 +149,13 @@ def _add_memory(driver, gpu):
         gpu.view(address, nbytes)
         gpu.downloads += 1
         bytes_of = dest.reshape(-1).view(np.uint8)
-        bytes_of[...] = GARBAGE
+
+        def spoil():
+            bytes_of[...] = GARBAGE
 
         def work():
             bytes_of[...] = np.frombuffer(bytes(gpu.view(address, nbytes)), np.uint8)
-        _put(gpu, stream, Item(work))
+        _put(gpu, stream, Item(work, on_stream=spoil))
         if not gpu.is_pinned(dest):
             stream.synchronize()
 
@@ -271,12 +274,12 @@ class Libcuda:
         assert mode.value == 1
         if stream.value not in self._gpu.queues or stream.value in self._gpu.captures:
             return 400
-        self._gpu.captures[stream.value] = []
+        self._gpu.captures[stream.value] = (threading.get_ident(), [])
         return 0
 
     def cuStreamEndCapture(self, stream, graph):
-        items = self._gpu.captures.pop(stream.value, None)
-        if items is None:
+        thread, items = self._gpu.captures.pop(stream.value, (None, None))
+        if thread != threading.get_ident():
             return 400
         graph._obj.value = self._keep(items)
         return 0

@@ -48,7 +48,7 @@ def _parser() -> Parser:
                         help="lower the thresholds: more people, more mistakes")
     people.add_argument("--decoding", choices=("exact", "fast"), default="exact",
                         help="exact is OpenPose's answer; fast takes half the time and places points by log-parabola")
-    people.add_argument("--decoder", choices=("auto", "native", "numpy"), default="auto",
+    people.add_argument("--decoder", choices=("auto", "cuda", "native", "numpy"), default="auto",
                         help="what assembles people from the network's maps")
     _add_outputs(parser.add_argument_group("output"))
     return parser
@@ -90,7 +90,8 @@ def _run(args: argparse.Namespace) -> int:
         estimate = stack.enter_context(open_estimator(
             args.engine, net_resolution=args.net_resolution, threads=args.threads,
             number_people_max=args.number_people_max, decoder=args.decoder, decoding=args.decoding,
-            maximize_positives=args.maximize_positives, trust=args.trust, rebuild=args.rebuild))
+            maximize_positives=args.maximize_positives, trust=args.trust, rebuild=args.rebuild,
+            keep_maps=bool(args.write_heatmaps)))
         sinks = make_sinks(args, sources, estimate.skeleton.has_background)
         lengths = [source.length for source in sources if source.length is not None]
         progress = Progress(sum(lengths) if len(lengths) == len(sources) else None, args.quiet)

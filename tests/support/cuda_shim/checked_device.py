@@ -63,4 +63,5 @@ class CheckedDevice(Device):
     def _unused(self, *arguments):
         raise NotImplementedError
 
-    mapped_array = new_event = record = wait = wait_host = elapsed_ms = capture = launch_graph = _unused
+    mapped_array = new_event = record = wait = wait_host = elapsed_ms = _unused
+    capture = launch_graph = drop_graph = _unused
