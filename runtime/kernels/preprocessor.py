@@ -35,7 +35,6 @@ class GpuPreprocessor:
         self._key: Tuple[int, int, str] = (0, 0, "")
         self._geometry: Optional[Geometry] = None
         self._buffers: Dict[str, Buffer] = {}
-        self._launches: Dict[int, Launch] = {}  # by the input's address
         self._host: Any = None
         with device.active():
             self._module = load_kernels(device) if module is None else module
@@ -119,7 +118,7 @@ class GpuPreprocessor:
     def _free(self) -> None:
         for buffer in self._buffers.values():
             self._device.free(buffer)
-        self._buffers, self._launches, self._geometry = {}, {}, None
+        self._buffers, self._geometry = {}, None
 
     def _add_pictures(self, width: int, height: int, pixel_format: str) -> None:
         shapes = {"bgr": (height, width, 3), "bgrx": (height, width, 4), "nv12": (height * 3 // 2, width)}

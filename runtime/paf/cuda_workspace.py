@@ -106,7 +106,8 @@ class PafWorkspace:
             array[...] = 0
         else:
             array = self._device.host_array((self.capacity,), "int32")
-            self.block = self._buffers["block"] = self._device.alloc(self.capacity * WORD)
+            self.block = self._device.alloc(self.capacity * WORD)
+        self._buffers["block"] = self.block
         self.host: "npt.NDArray[np.int32]" = array
 
     def _fill(self, tables: Dict[str, Any], stream: int) -> None:
@@ -116,7 +117,7 @@ class PafWorkspace:
             staged[name][...] = table
             self._device.upload(self._buffers[name], staged[name], stream)
         self._device.fill(self._buffers["tickets"], 0, self._buffers["tickets"].nbytes, stream)
-        if "block" in self._buffers:
+        if not self._device.shares_memory:
             self._device.fill(self.block, 0, self.block.nbytes, stream)  # what no frame fills is copied too
         self._device.synchronize(stream)
 
