@@ -88,7 +88,8 @@ WB_DEVICE bool load(const PeaksArguments &a, const Strip &s, int map, int cell_y
     for (int i = thread; i < 4 * a.stride; i += WB_THREADS) s.weights[i] = a.taps.weights[i];
     for (int i = thread; i < a.stride; i += WB_THREADS) s.first[i] = a.taps.first[i];
     __syncthreads();
-    if (a.heat.half ? load_cells<true>(a, s, map, cell_y) : load_cells<false>(a, s, map, cell_y)) s.number[1] = 1;
+    if (a.heat.half ? load_cells<true>(a, s, map, cell_y) : load_cells<false>(a, s, map, cell_y))
+        atomicAdd(s.number + 1, 1);
     __syncthreads();
     return s.number[1] != 0;
 }

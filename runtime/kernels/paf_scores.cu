@@ -174,6 +174,7 @@ WB_DEVICE void score_limb(const ScoresArguments &a, float *shared) {
          begun += static_cast<int>(gridDim.x) * WB_THREADS) {
         choose<Half>(a, limb, begun, pairs, scores, number, chosen);
         score<Half>(a, limb, chosen, *number, scores, samples);
+        __syncthreads();  // everybody has read the number
     }
 }
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, List, Optional, Tuple
 import numpy as np
 
 from wholebody.engines.device import Buffer, Device, Launch
-from wholebody.errors import ModelError
+from wholebody.errors import ModelError, ShapeError
 from wholebody.poses import Poses
 from wholebody.runtime.kernels.compiling import load_kernels
 from wholebody.runtime.paf.backend import Backend, HostBackend
 from wholebody.runtime.paf.block import read_peaks
-from wholebody.runtime.paf.cuda_launches import PEAKS_MAX, WORD, DeviceMaps
+from wholebody.runtime.paf.cuda_launches import PEAKS_MAX, TYPES, WORD, DeviceMaps
 from wholebody.runtime.paf.cuda_workspace import PafWorkspace
 from wholebody.runtime.paf.options import PafOptions
 from wholebody.skeletons import Skeleton
@@ -48,6 +48,7 @@ class CudaBackend(Backend):
         self._check_open()
         if self._known == (heatmaps, pafs):
             return
+        self._check_maps(heatmaps, pafs)
         with self._device.active():
             if heatmaps.shape[1:] != self._workspace.shape:
                 self._workspace.fit(heatmaps.shape)
@@ -148,6 +149,17 @@ class CudaBackend(Backend):
             del self._staging[i]
         self._inputs.insert(i, self._device.alloc(nbytes))
         self._staging.insert(i, self._device.host_array((nbytes,), "uint8"))
+
+    def _check_maps(self, heatmaps: DeviceMaps, pafs: DeviceMaps) -> None:
+        skeleton = self._skeleton
+        wanted = (("heatmaps", heatmaps, len(skeleton.keypoints)), ("pafs", pafs, skeleton.paf_channel_count))
+        for name, maps, channels in wanted:
+            if maps.shape[0] < channels or min(maps.shape) < 1 or maps.shape[1:] != heatmaps.shape[1:]:
+                raise ShapeError("%s of %s on the GPU: expected (%d or more, h, w), one h and w for both, got %s"
+                                 % (name, skeleton.name, channels, maps.shape))
+            if maps.dtype not in TYPES:
+                raise ShapeError("%s of %s on the GPU: expected %s, got %s"
+                                 % (name, skeleton.name, " or ".join(TYPES), maps.dtype))
 
     def _check_open(self) -> None:
         if self._closed:

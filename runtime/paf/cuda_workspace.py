@@ -1,8 +1,6 @@
 """Device memory of PAF decoding: tables, what the kernels hand each other, and the block that goes to the host."""
 from typing import TYPE_CHECKING, Any, Dict, List, Tuple
 
-import numpy as np
-
 from wholebody.engines.device import Buffer, Device, Launch
 from wholebody.runtime.paf.cuda_launches import (
     CONNECTION_WORDS,
@@ -24,9 +22,10 @@ from wholebody.runtime.paf.options import PafOptions
 from wholebody.skeletons import Skeleton
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
-# Room of the block, for each keypoint and limb: enough for some fifty people. More is fetched in a second copy.
+# Room of the block, for each keypoint and limb. What a dense crowd has more is fetched in a second copy.
 PEAKS_EACH, CONNECTIONS_EACH = 64, 64
 
 
@@ -38,19 +37,15 @@ class PafWorkspace:
         self.shape = (0, 0)  # height and width of the maps there is room for
         self._device, self._stride, self._options = device, stride, options
         self._buffers: Dict[str, Buffer] = {}
-        self._keep: List[Any] = []
         weights, first = tap_tables(stride, options.kernel)
-        self._tables = Tables(*(self._upload(name, table, stream) for name, table in (
-            ("weights", weights), ("first", first), ("limbs", limb_table(skeleton)))))
-        peaks = options.max_peaks
-        for name, nbytes in (("tickets", self.keypoints * WORD), ("counts", self.keypoints * WORD),
-                             ("peaks", self.keypoints * peaks * PEAK_BYTES), ("limb_counts", self.limbs * WORD),
-                             ("scores", self.limbs * peaks * peaks * WORD)):
-            self._buffers[name] = device.alloc(nbytes)
-        device.fill(self._buffers["tickets"], 0, self.keypoints * WORD, stream)
-        device.synchronize(stream)
-        self._keep = []
-        self._add_block(stream)
+        tables = {"weights": weights, "first": first, "limbs": limb_table(skeleton)}
+        try:
+            self._allocate({name: table.nbytes for name, table in tables.items()})
+        except Exception:
+            self.close()
+            raise
+        self._tables = Tables(*(self._buffers[name].address for name in Tables._fields))
+        self._fill(tables, stream)
 
     def fit(self, shape: Tuple[int, int, int]) -> None:
         """Room for maps of this shape; nothing may be under way on the GPU when it changes."""
@@ -60,8 +55,9 @@ class PafWorkspace:
             for name in ("strip_counts", "strip_peaks"):
                 if name in self._buffers:
                     self._device.free(self._buffers.pop(name))
-            self._buffers["strip_counts"] = self._device.alloc(strips * WORD)
+            # The larger first: where there is no memory for it, the smaller does not say that there was.
             self._buffers["strip_peaks"] = self._device.alloc(strips * self._options.max_peaks * PEAK_BYTES)
+            self._buffers["strip_counts"] = self._device.alloc(strips * WORD)
         self.shape = shape[1:]
 
     def launches(self, heat: DeviceMaps, pafs: DeviceMaps) -> List[Launch]:
@@ -95,28 +91,35 @@ class PafWorkspace:
             self._device.free(buffer)
         self._buffers = {}
 
-    def _add_block(self, stream: int) -> None:
-        points, limbs = self.keypoints, self.limbs
+    def _allocate(self, sizes: Dict[str, int]) -> None:
+        """All memory but what depends on the size of the maps, the block included."""
+        points, limbs, peaks = self.keypoints, self.limbs, self._options.max_peaks
+        sizes.update(tickets=points * WORD, counts=points * WORD, peaks=points * peaks * PEAK_BYTES,
+                     limb_counts=limbs * WORD, scores=limbs * peaks * peaks * WORD)
+        for name, nbytes in sizes.items():
+            self._buffers[name] = self._device.alloc(nbytes)
         self.capacity = (HEADER_WORDS + points + limbs + PEAK_WORDS * PEAKS_EACH * points
                          + CONNECTION_WORDS * CONNECTIONS_EACH * limbs)
-        self.host: "npt.NDArray[np.int32]"
+        array: Any
         if self._device.shares_memory:
             array, self.block = self._device.mapped_array((self.capacity,), "int32")
             array[...] = 0
         else:
             array = self._device.host_array((self.capacity,), "int32")
-            self.block = self._buffers["block"] = self._device.alloc(self.capacity * WORD)
-            self._device.fill(self.block, 0, self.block.nbytes, stream)  # what no frame fills is copied too
-            self._device.synchronize(stream)
-        self.host = array  # type: ignore[assignment]
+            self.block = self._device.alloc(self.capacity * WORD)
+        self._buffers["block"] = self.block
+        self.host: "npt.NDArray[np.int32]" = array
 
-    def _upload(self, name: str, table: "npt.NDArray[Any]", stream: int) -> int:
-        host = self._device.host_array(table.shape, table.dtype.name)
-        host[...] = table
-        self._keep.append(host)
-        self._buffers[name] = self._device.alloc(table.nbytes)
-        self._device.upload(self._buffers[name], host, stream)
-        return self._buffers[name].address
+    def _fill(self, tables: Dict[str, Any], stream: int) -> None:
+        staged = {}
+        for name, table in tables.items():
+            staged[name] = self._device.host_array(table.shape, table.dtype.name)
+            staged[name][...] = table
+            self._device.upload(self._buffers[name], staged[name], stream)
+        self._device.fill(self._buffers["tickets"], 0, self._buffers["tickets"].nbytes, stream)
+        if not self._device.shares_memory:
+            self._device.fill(self.block, 0, self.block.nbytes, stream)  # what no frame fills is copied too
+        self._device.synchronize(stream)
 
     def _scratch(self) -> Scratch:
         return Scratch(*(self._buffers[name].address for name in Scratch._fields))

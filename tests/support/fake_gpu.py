@@ -28,10 +28,13 @@ class Mark:
 
 
 class Item:
-    """One piece of work; `waits_for` and `marks` are what makes a stream wait and an event happen."""
+    """One piece of work; `waits_for` and `marks` are what makes a stream wait and an event happen.
 
-    def __init__(self, run=None, waits_for=None, marks=None):
-        self.run, self.waits_for, self.marks = run, waits_for, marks
+    `on_stream` happens as it is put on a stream: what it will write to is garbage until it is done.
+    """
+
+    def __init__(self, run=None, waits_for=None, marks=None, on_stream=None):
+        self.run, self.waits_for, self.marks, self.on_stream = run, waits_for, marks, on_stream
 
 
 class FakeGpu:
@@ -118,6 +121,8 @@ class FakeGpu:
                     raise DeviceMisuse("an event within a capture")
                 self.captures[stream][1].append(item)
             else:
+                if item.on_stream:
+                    item.on_stream()
                 self.queues[stream].append(item)
 
     def run_until(self, done, what):

@@ -149,11 +149,13 @@ def _add_memory(driver, gpu):
         gpu.view(address, nbytes)
         gpu.downloads += 1
         bytes_of = dest.reshape(-1).view(np.uint8)
-        bytes_of[...] = GARBAGE
+
+        def spoil():
+            bytes_of[...] = GARBAGE
 
         def work():
             bytes_of[...] = np.frombuffer(bytes(gpu.view(address, nbytes)), np.uint8)
-        _put(gpu, stream, Item(work))
+        _put(gpu, stream, Item(work, on_stream=spoil))
         if not gpu.is_pinned(dest):
             stream.synchronize()
 

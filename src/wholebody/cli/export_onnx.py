@@ -73,8 +73,8 @@ def _onnx(args: argparse.Namespace) -> int:
     if args.json:
         print(card_to_json(card))
         return OK
-    print("wrote %s: %s, %s, %s" % (args.output, card.name, loaded.skeleton.name,
-                                    " and ".join(head.kind for head in card.heads)))
+    kinds = ", " + " and ".join(head.kind for head in card.heads) if card.input.box_padding else ""
+    print("wrote %s: %s, %s%s" % (args.output, card.name, loaded.skeleton.name, kinds))
     for note in notes_on(loaded, options):
         print("Note: " + note)
     if args.batch in (None, 1) and any(head.kind == "paf" for head in card.heads):

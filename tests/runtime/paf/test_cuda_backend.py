@@ -1,4 +1,6 @@
 """The CUDA kernels find what the CPU decoder finds, to the byte; on a fake GPU that runs the real sources."""
+import sys
+
 import cuda_shim
 import numpy as np
 import pycuda_double
@@ -222,6 +224,34 @@ def test_maps_may_be_as_wide_as_the_docs_say(stride, widest):
     check_maps((19, 1, widest), stride, PafOptions())
     with pytest.raises(ShapeError):
         check_maps((19, 1, widest + 1), stride, PafOptions())
+
+
+@pytest.mark.parametrize(("heat", "pafs", "message"), [
+    (DeviceMaps(256, (4, 6, 6)), DeviceMaps(256, (10, 6, 6)), r"heatmaps of STICK .* \(5 or more, h, w\).* got \(4"),
+    (DeviceMaps(256, (5, 6, 6)), DeviceMaps(256, (9, 6, 6)), r"pafs of STICK .* \(10 or more, h, w\)"),
+    (DeviceMaps(256, (5, 6, 6)), DeviceMaps(256, (10, 6, 7)), "one h and w for both"),
+    (DeviceMaps(256, (5, 0, 6)), DeviceMaps(256, (10, 0, 6)), "heatmaps of STICK"),
+    (DeviceMaps(256, (5, 6, 6)), DeviceMaps(256, (10, 6, 6), "int8"), "expected float32 or float16, got int8")],
+    ids=["heatmaps", "pafs", "sizes", "empty", "type"])
+def test_maps_that_are_not_of_the_skeleton_are_refused(heat, pafs, message, device, skeleton_of):
+    backend = backend_on(device, skeleton_of("STICK"))
+    with pytest.raises(ShapeError, match=message):
+        backend.enqueue(heat, pafs, 0)
+    backend.close()
+
+
+def test_no_memory_is_one_line_and_none_is_kept(device, gpu, monkeypatch, skeleton_of):
+    real, left = gpu.alloc, [4]
+
+    def alloc(nbytes):
+        left[0] -= 1
+        if left[0] < 0:
+            raise sys.modules["pycuda.driver"].MemoryError("cuMemAlloc failed: out of memory")
+        return real(nbytes)
+    monkeypatch.setattr(gpu, "alloc", alloc)
+    with pytest.raises(ModelError, match="MB of GPU memory left"):
+        backend_on(device, skeleton_of("STICK"))
+    assert not gpu.blocks
 
 
 def test_more_peaks_than_an_index_can_say_are_refused(device):
