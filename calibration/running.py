@@ -6,7 +6,7 @@ from typing import Any
 
 from wholebody.errors import EvaluationError, SourceError
 from wholebody.poses import Frame
-from wholebody.runtime.estimator import Estimator
+from wholebody.runtime.lane import StagedEstimator
 from wholebody.runtime.pipeline import PipelineOptions, Summary, run_pipeline
 from wholebody.runtime.sinks import CocoJson
 from wholebody.runtime.sources import Source
@@ -40,7 +40,7 @@ class AnnotatedImages(Source):
         return read_picture(self._paths[image_id])
 
 
-def run_on_annotated(estimate: Estimator, images: AnnotatedImages, results: pathlib.Path,
+def run_on_annotated(estimate: StagedEstimator, images: AnnotatedImages, results: pathlib.Path,
                      on_frame: Callable[[int, int], None]) -> Summary:
     """Writes the results file."""
     return run_pipeline(images, estimate, [CocoJson(results, overwrite=True)], PipelineOptions(), on_frame)

@@ -1,5 +1,5 @@
 """An open PAF network and its stages: preprocess -> engine -> decode -> Poses in the frame's pixels."""
-from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Union
 
 from wholebody.card import ModelCard
 from wholebody.engines.engine import Engine
@@ -15,6 +15,8 @@ from wholebody.runtime.paf import PafOptions
 from wholebody.runtime.paf.options import SKELETON_MAY_SET
 from wholebody.runtime.paf_lanes import PafWay, open_lanes
 from wholebody.runtime.preprocess import warn_of_rounding
+from wholebody.runtime.topdown.estimator import TopDownEstimator, TopDownOptions, is_topdown
+from wholebody.runtime.topdown.opening import open_topdown
 from wholebody.skeletons import Skeleton
 
 if TYPE_CHECKING:
@@ -46,8 +48,9 @@ class Estimator(StagedEstimator):
         self.engine = engine
         self.card = engine.card
         if "paf" not in [head.kind for head in self.card.heads]:
-            raise CardError("%s: its heads are %s; this version finds people with paf networks only"
-                            % (engine.path, ", ".join(head.kind for head in self.card.heads)))
+            raise CardError("%s: its heads are %s, and people are found with paf, heatmap, integral and simcc heads; "
+                            "a detector goes with one of these: --engine POSE --detector %s"
+                            % (engine.path, ", ".join(head.kind for head in self.card.heads), engine.path))
         self._head = PafHead(self.card)
         check_fit(self.card, engine.inputs, engine.outputs, engine.path)
         self.skeleton = self._head.skeleton
@@ -122,14 +125,24 @@ def decoding_options(card: ModelCard, skeleton: Skeleton,
                                    **dict(card.decoding))
 
 
-def open_estimator(model: str, **options: Any) -> Estimator:
-    """An estimator for a model file; `options` are those of EstimatorOptions."""
+def open_estimator(model: str, **options: Any) -> Union[Estimator, TopDownEstimator]:
+    """An estimator for a model file; `options` are those of EstimatorOptions and TopDownOptions."""
+    known = EstimatorOptions._fields + TopDownOptions._fields
     for name in options:
-        if name not in EstimatorOptions._fields:
-            raise TypeError("unknown option %r; known: %s" % (name, ", ".join(EstimatorOptions._fields)))
-    chosen = EstimatorOptions(**options)
-    engine = open_engine(model, OpenOptions(chosen.threads, CudaDevice, chosen.trust, chosen.rebuild))
+        if name not in known:
+            raise TypeError("unknown option %r; known: %s" % (name, ", ".join(known)))
+    chosen = EstimatorOptions(**{name: options[name] for name in options if name in EstimatorOptions._fields})
+    topdown = TopDownOptions(**{name: options[name] for name in options if name in TopDownOptions._fields})
+    opening = OpenOptions(chosen.threads, CudaDevice, chosen.trust, chosen.rebuild)
+    engine = open_engine(model, opening)
     try:
+        if is_topdown(engine.card):
+            return open_topdown(engine, topdown, opening, chosen.number_people_max)
+        if topdown.detector or topdown.boxes or topdown.whole_frame:
+            raise CardError("%s sees whole frames and finds people by itself: leave --detector, --boxes and "
+                            "--whole-frame out" % model)
+        if topdown.flip:
+            raise CardError("%s finds people by itself: --flip is for networks that see one person at a time" % model)
         return Estimator(engine, chosen)
     except BaseException:
         engine.close()

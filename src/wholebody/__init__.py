@@ -4,21 +4,23 @@
 >>> with wholebody.open("pose.onnx") as estimate:   # doctest: +SKIP
 ...     poses = estimate(frame_bgr)
 """
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 if TYPE_CHECKING:
     from wholebody.runtime.estimator import Estimator
+    from wholebody.runtime.topdown.estimator import TopDownEstimator
 
 __version__ = "0.1.0"
 __all__ = ["open", "__version__"]
 
 
-def open(model: str = "", **options: Any) -> "Estimator":  # noqa: A001 - the name users expect
+def open(model: str = "", **options: Any) -> "Union[Estimator, TopDownEstimator]":  # noqa: A001 - the name users expect
     """An estimator for a model file: call it with a BGR frame, get Poses in the frame's pixels.
 
     Without a model it is the network that comes along.
 
-    Options are those of `wholebody.runtime.estimator.EstimatorOptions`.
+    Options are those of `wholebody.runtime.estimator.EstimatorOptions`; for a network that sees one person at a time
+    also those of `wholebody.runtime.topdown.estimator.TopDownOptions`, such as detector="yolox.onnx".
     """
     from wholebody.default_model import default_model_path
     from wholebody.runtime.estimator import open_estimator

@@ -19,6 +19,18 @@ class Frame(NamedTuple):
     source: str                     # what messages and output names call it
 
 
+class Detections(NamedTuple):
+    """Where people are in a frame, before anybody looked at their keypoints."""
+
+    boxes_xyxy: "npt.NDArray[np.float32]"  # (N, 4) x0 y0 x1 y1, pixels of the frame
+    scores: "npt.NDArray[np.float32]"      # (N,)
+
+    @classmethod
+    def empty(cls) -> "Detections":
+        """Nobody."""
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+
 class Poses:
     """Who is in a frame: N people of K keypoints each. A keypoint with score 0 was not found.
 

@@ -147,3 +147,32 @@ def test_a_picture_that_cannot_be_read_is_reported_and_the_rest_counts(place: pa
     said = capsys.readouterr()
     assert "3.png: the file is empty" in said.err
     assert json.loads(said.out)["found"] == 4
+
+
+def test_maps_of_several_sizes_and_of_the_mirror_are_averaged(place: pathlib.Path,
+                                                              capsys: pytest.CaptureFixture[str]) -> None:
+    assert report(capsys, *MODEL, "--scales", "1,1.5")["statistics"]["AP50"] == 1
+    assert report(capsys, *MODEL, "--flip")["statistics"]["AP"] == 1  # their joints are left ones alone: nothing turns
+    with pytest.raises(SystemExit) as refused:
+        main([*MODEL, "--annotations", "truth.json", "--scales", "0,1"])
+    assert refused.value.code == 2
+
+
+def test_a_network_for_one_person_is_measured_with_the_labels_boxes(place: pathlib.Path,
+                                                                    capsys: pytest.CaptureFixture[str]) -> None:
+    """Its maps are the colours of the crop, in which the joints of a stick are blue, green and red."""
+    card = json.loads(onnx_bytes.STICK_CARD)
+    card["input"] = {"name": "crops", "size": [64, 32], "box_padding": 1.25}
+    card["heads"] = [{"kind": "heatmap", "stride": 1, "format": "dark", "outputs": {"heatmaps": {"output": "maps"}}}]
+    network = onnx_bytes.model([onnx_bytes.node("Identity", ["crops"], ["maps"])], [], [("crops", ("N", 3, 64, 32))],
+                               [("maps", ("N", 3, 64, 32))])
+    pathlib.Path("pose.onnx").write_bytes(with_card(network, card_from_json(json.dumps(card))))
+    pose = ["pose.onnx", "--images", "images"]
+    found = report(capsys, *pose, "--gt-boxes")
+    assert found["statistics"]["AP50"] == 1
+    assert found["found"] == 5
+    pathlib.Path("boxes.json").write_text(json.dumps([{"image_id": 3, "bbox": [10, 8, 12, 44], "score": 0.7}]))
+    assert report(capsys, *pose, "--boxes", "boxes.json")["found"] == 1
+    assert main([*pose, "--annotations", "truth.json"]) == 1
+    assert main([*pose, "--annotations", "truth.json", "--gt-boxes", "--scales", "1,2"]) == 1
+    assert "--scales is for networks that see whole frames" in capsys.readouterr().err

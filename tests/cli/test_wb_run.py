@@ -10,8 +10,9 @@ import onnx_bytes
 import pytest
 from sticks import draw_sticks
 
-from wholebody.card import METADATA_KEY
+from wholebody.card import METADATA_KEY, card_from_json
 from wholebody.cli.run import main
+from wholebody.engines.onnxfile import with_card
 
 EVERYTHING = ["--overlay", "overlay", "--json", "json", "--coco", "coco.json", "--write-heatmaps", "maps",
               "--part-candidates"]
@@ -251,3 +252,30 @@ def test_the_summary_says_how_frames_went(place, capsys):
     assert run("--engine", "net.onnx", "--source", "pictures", "--in-flight", 2) == 0
     assert re.search(r"capture to result p50 [0-9.]+, p95 [0-9.]+, p99 [0-9.]+ ms; 2 in flight, 0 dropped; at work: ",
                      capsys.readouterr().out)
+
+
+def test_a_network_for_one_person_says_what_it_lacks_and_runs_with_boxes(place, capsys):
+    card = card_from_json(json.dumps({
+        "name": "pose", "skeleton": {"name": "ONE", "keypoints": ["spot"]},
+        "heads": [{"kind": "heatmap", "stride": 1, "outputs": {
+            "heatmaps": {"output": "crop", "channels": [0, 1]}}}],
+        "input": {"name": "crop_in", "size": [32, 24], "box_padding": 1.0}}))
+    network = onnx_bytes.model([onnx_bytes.node("Identity", ["crop_in"], ["crop"])], [],
+                               [("crop_in", ("N", 3, 32, 24))], [("crop", ("N", 3, 32, 24))])
+    (place / "pose.onnx").write_bytes(with_card(network, card))
+    assert run("--engine", "pose.onnx", "--source", "pictures") == 1
+    message = capsys.readouterr().err
+    assert "sees one person at a time" in message
+    assert "--detector MODEL" in message
+    assert len(message.splitlines()) == 1
+    boxes = [{"image_id": 2, "bbox": [10, 5, 30, 40], "score": 1}, {"image_id": 3, "bbox": [50, 5, 30, 40], "score": 1}]
+    (place / "boxes.json").write_text(json.dumps(boxes))
+    assert run("--engine", "pose.onnx", "--source", "pictures", "--boxes", "boxes.json", "--json", "out", "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["frames"], summary["people"]) == (3, 2)
+    assert sorted(summary["stage_ms"]) == ["boxes", "crop", "decode", "pose", "write"]
+    assert run("--engine", "pose.onnx", "--source", "one.png", "--whole-frame", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["people"] == 1
+    assert run("--engine", "net.onnx", "--source", "one.png", "--whole-frame") == 1
+    assert "finds people by itself" in capsys.readouterr().err
+    assert run("--engine", "net.onnx", "--detector", "a", "--boxes", "b", "--source", "one.png") == 2

@@ -4,13 +4,16 @@ import json
 import pathlib
 import sys
 import tempfile
-from typing import TYPE_CHECKING, Callable, Dict, List, Optional
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
 
 from wholebody.cli.frame import OK, REFUSED, RUN_ERROR, Parser, run_command
+from wholebody.cli.topdown_flags import add_topdown, topdown_options
 from wholebody.default_model import default_model_path
+from wholebody.errors import EvaluationError
 
 if TYPE_CHECKING:
     from wholebody.calibration.coco_protocol import Evaluation
+    from wholebody.runtime.lane import StagedEstimator
 
 
 def main(argv: Optional[List[str]] = None) -> int:
@@ -30,6 +33,13 @@ def _parser() -> Parser:
     how = parser.add_argument_group("network")
     how.add_argument("--net-resolution", metavar="WxH", default="", help="as for wb-run")
     how.add_argument("--threads", type=int, default=0, metavar="N", help="CPU threads; 0 takes every core")
+    how.add_argument("--flip", action="store_true",
+                     help="ask the network about the mirrored picture as well: slower, a little better")
+    how.add_argument("--scales", metavar="S,S,...", type=_scales, default=(1.0,),
+                     help="a PAF network's maps at several sizes, averaged: 0.5,1,1.5")
+    where = add_topdown(parser)
+    where.add_argument("--gt-boxes", action="store_true",
+                       help="the boxes of the annotations: what the network itself can do")
     output = parser.add_argument_group("output")
     output.add_argument("--json", action="store_true", help="print the numbers as JSON")
     output.add_argument("--save-results", metavar="FILE.json", help="keep what the model found")
@@ -46,6 +56,8 @@ def _run(args: argparse.Namespace) -> int:
         parser.error("expected either MODEL or --results FILE.json, got both")
     if args.images is None and (args.results is None or args.worst):
         parser.error("%s needs --images DIR" % ("a model" if args.results is None else "--worst"))
+    if args.gt_boxes:
+        args.boxes = args.annotations
     if args.results is None:
         args.model = args.model or default_model_path()
     if sys.version_info < (3, 10):
@@ -78,14 +90,42 @@ def _run_model(args: argparse.Namespace, images: object, results: str) -> int:
     """How many images could not be read."""
     from wholebody.calibration.running import AnnotatedImages, run_on_annotated
     from wholebody.cli.progress import Progress
-    from wholebody.runtime.estimator import open_estimator
     assert isinstance(images, AnnotatedImages)
-    with open_estimator(args.model, net_resolution=args.net_resolution, threads=args.threads) as estimate:
+    with _open(args) as estimate:
         progress = Progress(images.length, args.quiet)
         try:
             return len(run_on_annotated(estimate, images, pathlib.Path(results), progress).problems)
         finally:
             progress.done()
+
+
+def _open(args: argparse.Namespace) -> "StagedEstimator":
+    from wholebody.calibration.averaging import AveragedEstimator
+    from wholebody.engines.opening import OpenOptions, open_engine
+    from wholebody.runtime.estimator import open_estimator
+    engine = open_engine(args.model, OpenOptions(args.threads)) if args.flip or args.scales != (1.0,) else None
+    if engine is not None and engine.card and any(head.kind == "paf" for head in engine.card.heads):
+        try:
+            return AveragedEstimator(engine, args.net_resolution, args.scales, args.flip)
+        except BaseException:
+            engine.close()
+            raise
+    if engine is not None:
+        engine.close()
+        if args.scales != (1.0,):
+            raise EvaluationError("%s: --scales is for networks that see whole frames" % args.model)
+    return open_estimator(args.model, net_resolution=args.net_resolution, threads=args.threads, flip=args.flip,
+                          **topdown_options(args))
+
+
+def _scales(text: str) -> Tuple[float, ...]:
+    try:
+        scales = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        scales = ()
+    if not scales or not all(0.1 <= scale <= 4 for scale in scales):
+        raise argparse.ArgumentTypeError("expected scales from 0.1 to 4, such as 0.5,1,1.5, got %r" % text)
+    return scales
 
 
 def _report(args: argparse.Namespace, evaluation: "Evaluation") -> None:

@@ -61,11 +61,19 @@ def _card(args: argparse.Namespace) -> int:
         print(card_to_json(card))
     else:
         print("wrote %s: %s" % (args.output, _one_line(card)))
-        if any(head.kind == "paf" for head in card.heads):
-            print("Next: wb-run --engine %s --source photo.jpg --overlay out" % args.output)
-        else:
-            print("This version runs networks with a paf head only: wb-run does not take this one yet")
+        print(_next_command(card, args.output))
     return OK
+
+
+def _next_command(card: "ModelCard", output: str) -> str:
+    kinds = {head.kind for head in card.heads}
+    if "paf" in kinds:
+        return "Next: wb-run --engine %s --source photo.jpg --overlay out" % output
+    if kinds & {"heatmap", "integral", "simcc"}:
+        return "Next: wb-run --engine %s --detector DETECTOR.onnx --source photo.jpg --overlay out" % output
+    if "boxes" in kinds:
+        return "Next: wb-run --engine POSE.onnx --detector %s --source photo.jpg --overlay out" % output
+    return "wb-run does not take networks with a %s head" % " or ".join(sorted(kinds))
 
 
 def _show_card(model: str, as_json: bool) -> int:

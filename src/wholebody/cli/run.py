@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, List, Optional, Sequence
 
 from wholebody.cli.frame import INTERRUPTED, OK, RUN_ERROR, Parser, run_command
+from wholebody.cli.topdown_flags import add_topdown, topdown_options
 
 if TYPE_CHECKING:
     from wholebody.runtime.pipeline import Summary
@@ -35,6 +36,7 @@ def _parser() -> Parser:
                        help="build a TensorRT engine again that does not fit this board, from the ONNX file beside it")
     model.add_argument("--trust", metavar="FILE", default="",
                        help="open no TensorRT engine whose sha256 is not in this list (as sha256sum writes it)")
+    add_topdown(parser)
     source = parser.add_argument_group("input")
     source.add_argument("--source", metavar="PATH", required=True, action="append",
                         help="a picture, a folder or a video file; several go through the network together, and each "
@@ -62,6 +64,9 @@ def _add_outputs(output: "argparse._ArgumentGroup") -> None:
     output.add_argument("--coco", metavar="FILE.json", help="COCO keypoint results")
     output.add_argument("--coco-variants", metavar="WHICH", type=_variants, default="body",
                         help="some of %s: one file each, named FILE_foot.json and so on" % ",".join(VARIANTS))
+    output.add_argument("--alphapose-json", metavar="FILE.json", help="AlphaPose's results file")
+    output.add_argument("--alphapose-format", choices=("default", "cmu", "open"), default="default",
+                        help="of --alphapose-json; cmu and open also write a file a frame into sep-json beside it")
     output.add_argument("--keypoint-scale", type=_scale, default="input", metavar="SCALE",
                         help="coordinates in OpenPose JSON: input (0), net (1), output (2), unit (3) or centred (4)")
     output.add_argument("--part-candidates", action="store_true",
@@ -91,7 +96,7 @@ def _run(args: argparse.Namespace) -> int:
             args.engine, net_resolution=args.net_resolution, threads=args.threads,
             number_people_max=args.number_people_max, decoder=args.decoder, decoding=args.decoding,
             maximize_positives=args.maximize_positives, trust=args.trust, rebuild=args.rebuild,
-            keep_maps=bool(args.write_heatmaps)))
+            keep_maps=bool(args.write_heatmaps), **topdown_options(args)))
         sinks = make_sinks(args, sources, estimate.skeleton.has_background)
         lengths = [source.length for source in sources if source.length is not None]
         progress = Progress(sum(lengths) if len(lengths) == len(sources) else None, args.quiet)

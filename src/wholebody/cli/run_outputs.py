@@ -37,6 +37,8 @@ def _sinks(args: argparse.Namespace, source: "Source", has_background: bool, pla
             sinks.append(available.OpenPoseJson(_folder(folder, place), overwrite, names))
     if args.coco:
         sinks.append(available.CocoJson(_file(args.coco, place), overwrite, names, args.coco_variants.split(",")))
+    if args.alphapose_json:
+        sinks.append(available.AlphaPoseJson(_file(args.alphapose_json, place), args.alphapose_format, overwrite))
     if args.overlay:
         sinks.append(available.OverlayPictures(_folder(args.overlay, place), overwrite, names))
     if args.video:

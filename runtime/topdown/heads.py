@@ -1,0 +1,102 @@
+"""A top-down network's outputs to points of its input, by the heads of its card."""
+from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
+
+import numpy as np
+
+from wholebody.card import Head, ModelCard
+from wholebody.errors import CardError
+from wholebody.runtime.topdown.backend import Backend
+from wholebody.runtime.topdown.flipping import Flip, unflipped_bins, unflipped_maps, unflipped_points
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Outputs = Dict[str, npt.NDArray[np.float32]]
+    Points = npt.NDArray[np.float32]
+
+KINDS = ("heatmap", "integral", "simcc")
+
+
+class PointHeads:
+    """Finds the keypoints of all people of a batch; `flipped` are the outputs for the mirrored inputs."""
+
+    def __init__(self, card: ModelCard, backend: Backend) -> None:
+        if card.skeleton is None:
+            raise CardError("%s: a network for one person needs a skeleton in its card" % card.name)
+        self.card, self.skeleton, self._backend = card, card.skeleton, backend
+        self._heads = [head for head in card.heads if head.kind in KINDS]
+        points = len(self.skeleton.keypoints)
+        covered = sorted(k for head in self._heads for k in range(*_range(head, points)))
+        if covered != list(range(points)):
+            raise CardError("%s: its heads give keypoints %s; %s has %d, each of them once"
+                            % (card.name, _listed(covered), self.skeleton.name, points))
+        self.integrated = any(head.kind == "integral" for head in self._heads)
+        self.udp = any(head.format == "udp" for head in self._heads)
+
+    def __call__(self, outputs: "Outputs", people: int, flipped: "Optional[Outputs]" = None) -> "Points":
+        """(N, K, 3): x and y as parts of the crop's extent, and scores; 0, 0, 0 for what was not found."""
+        points = len(self.skeleton.keypoints)
+        found = np.zeros((people, points, 3), np.float32)
+        for head in self._heads:
+            first, end = _range(head, points)
+            found[:, first:end] = self._decoders[head.kind](self, head, Flip.of(self.skeleton, first, end),
+                                                            outputs, flipped)
+        return found
+
+    def _heatmap(self, head: Head, flip: Flip, outputs: "Outputs", flipped: "Optional[Outputs]") -> "Points":
+        maps = self._take(head, "heatmaps", outputs, 4)
+        if flipped is not None:
+            maps = _mean(maps, unflipped_maps(self._take(head, "heatmaps", flipped, 4), flip, not self.udp))
+        found = self._backend.peaks(maps, head.format or "none")
+        less = 1 if head.format == "udp" else 0
+        return _parts(found, (maps.shape[3] - less, maps.shape[2] - less))
+
+    def _integral(self, head: Head, flip: Flip, outputs: "Outputs", flipped: "Optional[Outputs]") -> "Points":
+        maps = self._take(head, "heatmaps", outputs, 4)
+        found = self._backend.integrals(maps)
+        if flipped is not None:
+            mirrored = unflipped_maps(self._take(head, "heatmaps", flipped, 4), flip, True)
+            found = _mean(found, self._backend.integrals(mirrored))
+        return _parts(found, (maps.shape[3], maps.shape[2]))
+
+    def _simcc(self, head: Head, flip: Flip, outputs: "Outputs", flipped: "Optional[Outputs]") -> "Points":
+        across, down = (self._take(head, role, outputs, 3) for role in ("simcc_x", "simcc_y"))
+        if flipped is not None:
+            across = _mean(across, unflipped_bins(self._take(head, "simcc_x", flipped, 3), flip))
+            down = _mean(down, unflipped_points(self._take(head, "simcc_y", flipped, 3), flip))
+        split = head.split or 2.0
+        return _parts(self._backend.simcc(across, down, split), (across.shape[2] / split, down.shape[2] / split))
+
+    _decoders: "Dict[str, Callable[..., Points]]" = {"heatmap": _heatmap, "integral": _integral, "simcc": _simcc}
+
+    def _take(self, head: Head, role: str, outputs: "Outputs", dims: int) -> "npt.NDArray[np.float32]":
+        ref = head.output(role)
+        if ref.output not in outputs:
+            raise CardError("%s: the card reads %s from output %r; the network has: %s"
+                            % (self.card.name, role, ref.output, ", ".join(outputs)))
+        array = outputs[ref.output]
+        if array.ndim == 4 and head.layout == "NHWC":
+            array = array.transpose(0, 3, 1, 2)
+        if ref.channels is not None and array.ndim == dims:
+            array = array[:, ref.channels[0]:ref.channels[1]]
+        first, end = _range(head, len(self.skeleton.keypoints))
+        if array.ndim != dims or array.shape[1] != end - first:
+            raise CardError("%s: %s: expected %d keypoints of %s in %d dimensions, got %s; the card does not fit"
+                            % (self.card.name, role, end - first, self.skeleton.name, dims, array.shape))
+        return np.asarray(array, np.float32)
+
+
+def _range(head: Head, points: int) -> Tuple[int, int]:
+    return head.keypoints or (0, points)
+
+
+def _mean(one: "Points", other: "Points") -> "Points":
+    return np.asarray((one + other) / np.float32(2), np.float32)
+
+
+def _parts(found: "Points", sides: Tuple[float, float]) -> "Points":
+    return np.asarray(found / np.array([max(sides[0], 1), max(sides[1], 1), 1], np.float32), np.float32)
+
+
+def _listed(numbers: List[int]) -> str:
+    return "%d to %d (%d of them)" % (numbers[0], numbers[-1], len(numbers)) if numbers else "none"
