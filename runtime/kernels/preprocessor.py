@@ -92,11 +92,9 @@ class GpuPreprocessor:
         if out.nbytes < self.nbytes:
             raise ShapeError("preprocessing on the GPU: expected an input of %d bytes, got %d"
                              % (self.nbytes, out.nbytes))
-        if out.address not in self._launches:
-            size = (self._geometry.net_width, self._geometry.net_height)
-            self._launches[out.address] = preprocess_launch(self._buffers["table"].address, self._batch, out.address,
-                                                            size, self._dtype, self._spec)
-        return self._launches[out.address]
+        size = (self._geometry.net_width, self._geometry.net_height)
+        return preprocess_launch(self._buffers["table"].address, self._batch, out.address, size, self._dtype,
+                                 self._spec)
 
     def launch(self, out: Buffer, stream: int) -> None:
         """The kernel alone, on the pictures that are there already."""
