@@ -110,7 +110,7 @@ def measure(path: str) -> Dict[str, Any]:
     with open_estimator(path, decoder="cuda") as estimate:
         estimate(np.zeros((1080, 1920, 3), np.uint8))
         lane = estimate.lane
-        if not isinstance(lane, CudaPafLane):
+        if not isinstance(estimate, Estimator) or not isinstance(lane, CudaPafLane):
             raise SystemExit("%s does not run on a GPU here" % path)
         alone: List[float] = []
         whole: List[float] = []

@@ -23,7 +23,7 @@ extern "C" {
 #define WB_REFINE_DARK 2
 #define WB_REFINE_UDP 3
 
-/* Maps (people, channels, height, width): rows lie close together, maps channel_stride and people person_stride apart. */
+/* Maps (people, channels, height, width): rows without gaps, maps channel_stride and people person_stride apart. */
 typedef struct wb_stack {
     int64_t person_stride;  /* floats */
     int64_t channel_stride; /* floats */
@@ -55,7 +55,8 @@ typedef struct wb_crop_target {
     float gain[3], bias[3];
 } wb_crop_target;
 
-/* matrices (people, 2, 3): input pixel (x, y) is the picture at matrix * (x, y, 1); bilinear, black outside. Allocates. */
+/* matrices (people, 2, 3): input pixel (x, y) is the picture at matrix * (x, y, 1); bilinear, black outside.
+ * Allocates a line. */
 WB_API int32_t wb_topdown_crops(const uint8_t *picture, const float *matrices, int32_t people,
                                 const wb_crop_target *target);
 

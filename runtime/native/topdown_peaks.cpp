@@ -72,7 +72,8 @@ void log_around(const Map &map, const Blur &blur, int px, int py, float least, f
     for (int line = 0; line < kPatch + 2 * kBlur; ++line)
         for (int i = 0; i < kPatch; ++i) {
             float sum = 0.0f;
-            for (int k = -kBlur; k <= kBlur; ++k) sum += map.at(py - kNear - kBlur + line, xs[i] + k) * blur.weight[k + kBlur];
+            for (int k = -kBlur; k <= kBlur; ++k)
+                sum += map.at(py - kNear - kBlur + line, xs[i] + k) * blur.weight[k + kBlur];
             lines[line][i] = sum;
         }
     for (int j = 0; j < kPatch; ++j)
@@ -196,7 +197,8 @@ WB_CLONES void weigh(const float *cells, int height, int width, Weight *weight) 
 }
 
 bool valid(const float *maps, const wb_stack *s, const float *found) {
-    return s && found && (maps || !s->people) && s->people >= 0 && s->channels >= 1 && s->height >= 1 && s->width >= 1 &&
+    return s && found && (maps || !s->people) && s->people >= 0 && s->channels >= 1 && s->height >= 1 &&
+           s->width >= 1 &&
            static_cast<int64_t>(s->height) * s->width <= (1 << 28);
 }
 
