@@ -147,3 +147,12 @@ def open_estimator(model: str, **options: Any) -> Union[Estimator, TopDownEstima
     except BaseException:
         engine.close()
         raise
+
+
+def open_paf_estimator(model: str, **options: Any) -> Estimator:
+    """The same for who looks at a PAF network's maps; CardError for any other."""
+    estimate = open_estimator(model, **options)
+    if not isinstance(estimate, Estimator):
+        estimate.close()
+        raise CardError("%s has no PAFs: it sees one person at a time" % model)
+    return estimate

@@ -16,7 +16,7 @@ if not __package__:
 from train.trained import measure  # noqa: E402
 from wholebody.files import write_text  # noqa: E402
 from wholebody.poses import Frame  # noqa: E402
-from wholebody.runtime.estimator import Estimator, open_estimator  # noqa: E402
+from wholebody.runtime.estimator import Estimator, open_paf_estimator  # noqa: E402
 
 FRAME = (480, 856)  # height, width of the picture that is timed; the network sees 656x368
 
@@ -24,7 +24,7 @@ FRAME = (480, 856)  # height, width of the picture that is timed; the network se
 def frame_ms(models: Sequence[pathlib.Path], rounds: int, threads: int) -> List[float]:
     """Median milliseconds of each network for one picture, taken in turns so that a busy machine slows all alike."""
     frame = np.random.RandomState(0).randint(0, 255, (*FRAME, 3)).astype(np.uint8)
-    opened: List[Estimator] = [open_estimator(str(model), threads=threads) for model in models]
+    opened: List[Estimator] = [open_paf_estimator(str(model), threads=threads) for model in models]
     times: List[List[float]] = [[] for _ in models]
     for turn in range(rounds + 1):
         for estimate, taken in zip(opened, times):

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from wholebody.files import replace_when_done
-from wholebody.runtime.estimator import open_estimator
+from wholebody.runtime.estimator import open_paf_estimator
 from wholebody.skeletons import Skeleton
 
 from .affine import after, inverse, warp_heatmaps, warp_pafs
@@ -43,7 +43,7 @@ def fill_cache(model: pathlib.Path, photographs: Sequence[Photograph], skeleton:
         return folder
     log.info("running the teacher %s over %d photographs", model.name, len(missing))
     started = time.monotonic()
-    with open_estimator(str(model)) as estimate:
+    with open_paf_estimator(str(model)) as estimate:
         if estimate.skeleton.name != skeleton.name or estimate.skeleton.paf_pairs != skeleton.paf_pairs:
             raise ValueError("the teacher %s speaks of %s; expected %s"
                              % (model, estimate.skeleton.name, skeleton.name))

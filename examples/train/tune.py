@@ -19,7 +19,7 @@ from wholebody.calibration.coco_protocol import evaluate, load_annotations  # no
 from wholebody.calibration.running import AnnotatedImages  # noqa: E402
 from wholebody.files import write_text  # noqa: E402
 from wholebody.poses import Frame, Result  # noqa: E402
-from wholebody.runtime.estimator import Estimator, open_estimator  # noqa: E402
+from wholebody.runtime.estimator import Estimator, open_paf_estimator  # noqa: E402
 from wholebody.runtime.geometry import Geometry  # noqa: E402
 from wholebody.runtime.paf import PafDecoder, PafOptions  # noqa: E402
 from wholebody.runtime.paf_lane import in_frame  # noqa: E402
@@ -74,7 +74,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     parser.add_argument("--best", type=int, default=10, help="print so many of the best")
     args = parser.parse_args(argv)
     names = args.split.read_text(encoding="utf-8").split() if args.split else ()
-    with tempfile.TemporaryDirectory() as folder, open_estimator(str(args.model)) as estimate:
+    with tempfile.TemporaryDirectory() as folder, open_paf_estimator(str(args.model)) as estimate:
         path = pathlib.Path(folder) / "truth.json"
         write_text(path, json.dumps(chosen(json.loads(args.annotations.read_text(encoding="utf-8")), names)))
         truth = load_annotations(str(path))

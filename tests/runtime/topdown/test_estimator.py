@@ -9,6 +9,7 @@ from wholebody.errors import CardError
 from wholebody.poses import Frame
 from wholebody.runtime.detection.given import WholeFrame
 from wholebody.runtime.detection.network import BoxOptions, DetectorNetwork
+from wholebody.runtime.estimator import open_paf_estimator
 from wholebody.runtime.pipeline import Feed, PipelineOptions, run_feeds, run_pipeline
 from wholebody.runtime.sinks import Sink
 from wholebody.runtime.sources.base import Source
@@ -194,3 +195,15 @@ def test_throughput_is_that_of_the_slowest_stage(detect, pose):
 
 def test_brightness_is_what_the_fakes_look_at():
     assert picture()[0, 0, 0] >= BRIGHT > picture(bright=False)[0, 0, 0]
+
+
+def test_who_wants_a_paf_network_is_told_that_this_is_none(monkeypatch):
+    closed = []
+
+    class Other:
+        def close(self):
+            closed.append(True)
+    monkeypatch.setattr("wholebody.runtime.estimator.open_estimator", lambda model: Other())
+    with pytest.raises(CardError, match="pose.onnx has no PAFs: it sees one person at a time"):
+        open_paf_estimator("pose.onnx")
+    assert closed == [True]
