@@ -132,8 +132,8 @@ def _ask(model: Any, parser: TensorRT, path: str) -> list[tuple[int, str]]:
                        "POLYGRAPHY_USE_TENSORRT_RTX": "1" if rtx else "0"}
         command = [sys.executable, "-c", _RUN_POLYGRAPHY, "inspect", "capability", "model.onnx", "-o", "answer"]
         try:
-            done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True,
-                                  errors="replace", timeout=_TIMEOUT_S)
+            done = subprocess.run(command, cwd=folder, env=environment, capture_output=True,
+                                  encoding="utf-8", errors="replace", timeout=_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             raise ModelError(f"{path}: {parser} gave no answer in {_TIMEOUT_S:.0f} s")
         answer = place / "answer" / "results.txt"

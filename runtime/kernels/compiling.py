@@ -154,7 +154,8 @@ def _hash(*texts: str) -> str:
 
 def _run(command: List[str]) -> "subprocess.CompletedProcess[str]":
     try:
-        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+        return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              encoding="utf-8", errors="replace")
     except OSError as error:
         raise ModelError("cannot run the CUDA compiler %s: %s" % (command[0], error.strerror))
 

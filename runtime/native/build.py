@@ -47,7 +47,8 @@ def _command(compiler: str, folder: pathlib.Path, output: str) -> List[str]:
 
 def _run(command: List[str]) -> None:
     try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              encoding="utf-8", errors="replace")
     except OSError as error:
         raise ModelError("cannot run the compiler %s: %s" % (command[0], error.strerror))
     if done.returncode != 0:

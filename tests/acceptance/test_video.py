@@ -24,7 +24,7 @@ def test_ffmpeg_plays_every_frame_of_the_video(tmp_path: pathlib.Path) -> None:
     assert main(["--engine", str(tmp_path / "net.onnx"), "--source", str(tmp_path / "in.mkv"),
                  "--video", str(tmp_path / "out.mp4")]) == 0
     probe = subprocess.run([ffprobe, "-v", "error", "-count_frames", "-show_streams", "-of", "json",
-                            str(tmp_path / "out.mp4")], check=True, capture_output=True, text=True)
+                            str(tmp_path / "out.mp4")], check=True, capture_output=True, encoding="utf-8")
     stream, = json.loads(probe.stdout)["streams"]
     assert probe.stderr == ""
     assert {key: stream[key] for key in ("codec_name", "pix_fmt", "width", "height", "r_frame_rate")} == {

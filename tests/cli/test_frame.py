@@ -22,7 +22,7 @@ COMMANDS = [("wholebody.cli.run", []), ("wholebody.cli.export", []), ("wholebody
 
 def python(code, stdout=subprocess.PIPE):
     return subprocess.run([sys.executable, "-c", code], stdout=stdout, stderr=subprocess.PIPE,
-                          universal_newlines=True, env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)))
+                          encoding="utf-8", env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)))
 
 
 @pytest.mark.parametrize("module, words", COMMANDS, ids=[" ".join([m.split(".")[-1]] + w) for m, w in COMMANDS])

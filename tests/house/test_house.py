@@ -10,7 +10,7 @@ import wholebody
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TRACKED = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, check=True,
-                         capture_output=True, text=True).stdout.splitlines()
+                         capture_output=True, encoding="utf-8").stdout.splitlines()
 CODE = [name for name in TRACKED if re.search(r"\.(py|cpp|h|cu)$", name) and (ROOT / name).is_file()]
 SCRIPTS = [".ci/run"] + [name for name in TRACKED if name.startswith("scripts/") and not name.endswith(".txt")]
 
@@ -33,7 +33,7 @@ def test_a_reader_finds_the_usual_pages(name: str) -> None:
 def test_a_script_passes_shellcheck(name: str) -> None:
     shellcheck = need_program("shellcheck", "shellcheck")
     done = subprocess.run([shellcheck, "--shell=bash", "-x", "--source-path=SCRIPTDIR", name], cwd=ROOT,
-                          capture_output=True, text=True)
+                          capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout
 
 

@@ -42,7 +42,7 @@ def test_nothing_at_the_root_shadows_the_package() -> None:
 def test_a_wheel_holds_the_package_and_its_data_and_nothing_else(tmp_path: pathlib.Path) -> None:
     source = tmp_path / "source"
     tracked = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=ROOT,
-                             check=True, capture_output=True, text=True).stdout.split("\0")
+                             check=True, capture_output=True, encoding="utf-8").stdout.split("\0")
     for name in filter(None, tracked):
         path = ROOT / name
         target = source / name
@@ -69,7 +69,7 @@ def test_a_wheel_holds_the_package_and_its_data_and_nothing_else(tmp_path: pathl
     code = "import wholebody, wholebody.skeletons as s, wholebody.runtime.paf, wholebody.export.presets as p; " \
            "print(len(s.skeleton_names()), len(p.preset_names()), wholebody.__file__)"
     path = f"import sys; sys.path[:0] = [{str(target)!r}, *{sys.path!r}[1:]]; "
-    out = subprocess.run([sys.executable, "-S", "-c", path + code], check=True, capture_output=True, text=True,
+    out = subprocess.run([sys.executable, "-S", "-c", path + code], check=True, capture_output=True, encoding="utf-8",
                          cwd=tmp_path).stdout
     assert str(target) in out
     assert out.split()[:2] == [str(len(list((ROOT / "src/wholebody/data/skeletons").glob("*.json")))),

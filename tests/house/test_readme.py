@@ -28,7 +28,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("reader")
     (folder / "examples").symlink_to(ROOT / "examples")
     done = subprocess.run([sys.executable, ROOT / "examples" / "demo.py", "demo-output"], cwd=folder,
-                          capture_output=True, text=True, timeout=300)
+                          capture_output=True, encoding="utf-8", timeout=300)
     assert done.returncode == 0, done.stderr
     assert "20 drawn" in done.stdout
     if SHARED.is_dir():
@@ -44,13 +44,13 @@ def test_a_command_of_the_readme_works(folder: pathlib.Path, command: str) -> No
     foreign = {"human-pose-estimation-0001.onnx", "omz.onnx", "photo.jpg"}
     if foreign & set(words) and not (folder / "photo.jpg").exists():
         pytest.skip("needs a network and a photograph from ../shared, which is missing")
-    done = subprocess.run([BIN / words[0], *words[1:]], cwd=folder, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([BIN / words[0], *words[1:]], cwd=folder, capture_output=True, encoding="utf-8", timeout=120)
     assert done.returncode == 0, done.stderr
 
 
 def test_the_python_of_the_readme_works(folder: pathlib.Path) -> None:
     code, = blocks("python")
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, encoding="utf-8", timeout=120)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("5 people"), done.stdout
 
@@ -60,7 +60,7 @@ def test_a_flag_that_a_page_names_exists(page: pathlib.Path) -> None:
     known: set[str] = set()
     for words in (["wb-run"], ["wb-eval"], ["wb-doctor"], ["wb-export"], ["wb-export", "card"], ["wb-export", "onnx"],
                   ["wb-export", "build"], ["wb-export", "inspect"], ["wb-export", "verify"]):
-        help_text = subprocess.run([BIN / words[0], *words[1:], "-h"], capture_output=True, text=True).stdout
+        help_text = subprocess.run([BIN / words[0], *words[1:], "-h"], capture_output=True, encoding="utf-8").stdout
         known |= set(re.findall(r"--[a-z-]+", help_text))
     known |= {"--long"}  # of scripts/test
     known |= {"--sm", "--output"}  # of python -m wholebody.runtime.kernels

@@ -127,7 +127,7 @@ def test_a_real_file_size_limit_leaves_nothing_behind(tmp_path):
             "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
             "try: files.write_bytes(%r, b'x' * 5000)\n"
             "except errors.OutputError as error: print(error)\n") % (str(SRC), str(tmp_path / "a.bin"))
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, universal_newlines=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, encoding="utf-8", check=True)
     assert "a.bin: File too large" in done.stdout
     assert names(tmp_path) == []
 

@@ -73,7 +73,7 @@ def _next_command(card: "ModelCard", output: str) -> str:
         return "Next: wb-run --engine %s --detector DETECTOR.onnx --source photo.jpg --overlay out" % output
     if "boxes" in kinds:
         return "Next: wb-run --engine POSE.onnx --detector %s --source photo.jpg --overlay out" % output
-    return "wb-run does not take networks with a %s head" % " or ".join(sorted(kinds))
+    return "wb-run does not take it: no head of it finds people (it has: %s)" % ", ".join(sorted(kinds))
 
 
 def _show_card(model: str, as_json: bool) -> int:

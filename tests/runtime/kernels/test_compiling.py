@@ -180,7 +180,7 @@ def test_the_hash_is_of_every_source(tmp_path):
 def command(*words):
     environment = dict(os.environ, PYTHONPATH=str(pathlib.Path(__file__).resolve().parents[3] / "src"))
     return subprocess.run([sys.executable, "-m", "wholebody.runtime.kernels"] + list(words), env=environment,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
 
 
 def test_the_command_makes_what_the_folder_is_asked_for(nvcc, tmp_path, monkeypatch):

@@ -125,11 +125,11 @@ def test_a_launch_that_no_gpu_takes_is_refused(change, message, module):
 def run_sanitized(*words):
     """A Python program under AddressSanitizer."""
     preload = subprocess.run(["g++", "-print-file-name=libasan.so"], stdout=subprocess.PIPE,
-                             universal_newlines=True).stdout.strip()
+                             encoding="utf-8").stdout.strip()
     environment = dict(os.environ, LD_PRELOAD=preload, ASAN_OPTIONS="detect_leaks=0:detect_stack_use_after_return=0",
                        UBSAN_OPTIONS="print_stacktrace=1", PYTHONMALLOC="malloc", OPENBLAS_NUM_THREADS="1")
     return subprocess.run([sys.executable] + [str(word) for word in words], env=environment, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, universal_newlines=True)
+                          stderr=subprocess.STDOUT, encoding="utf-8")
 
 
 def need_asan():

@@ -26,14 +26,14 @@ def build(command, output, *more):
     flags = [flag for flag in FLAGS if flag not in ("-shared", "-fPIC")]
     sources = [str(EXERCISE)] + sorted(str(path) for path in HERE.glob("*.cpp"))
     done = subprocess.run(command + flags + list(more) + ["-Werror", "-I", str(HERE)] + sources + ["-o", str(output)],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
     assert done.returncode == 0, done.stdout
     return str(output)
 
 
 def people(command):
     """What the exercise prints of its drawn crowds."""
-    return subprocess.run(command + ["print", CASES, "3"], stdout=subprocess.PIPE, universal_newlines=True,
+    return subprocess.run(command + ["print", CASES, "3"], stdout=subprocess.PIPE, encoding="utf-8",
                           check=True).stdout
 
 
@@ -71,7 +71,7 @@ def test_neon_gives_the_same_bytes(ours, tmp_path):
 
 
 def test_a_second_frame_allocates_nothing_and_a_decoder_holds_less_than_ten_megabytes(program):
-    lines = subprocess.run([program, "memory", "40", "5"], stdout=subprocess.PIPE, universal_newlines=True,
+    lines = subprocess.run([program, "memory", "40", "5"], stdout=subprocess.PIPE, encoding="utf-8",
                            check=True).stdout.splitlines()
     assert len(lines) == 40
     for line in lines:
@@ -97,6 +97,6 @@ def test_a_minute_of_strange_maps_under_sanitizers_finds_nothing():
         pytest.skip("needs g++ on Linux; sudo apt install g++")
     seconds = "60" if os.environ.get("CI") else "8"
     done = subprocess.run([str(ROOT / "scripts" / "fuzz-native"), seconds, "1"], stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, universal_newlines=True)
+                          stderr=subprocess.STDOUT, encoding="utf-8")
     assert done.returncode == 0, done.stdout
     assert "nothing found" in done.stdout

@@ -28,7 +28,7 @@ def test_the_sources_compile_without_a_warning_and_the_library_loads(compiler, t
     assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".")) == []
     sources = sorted(str(source) for source in tmp_path.glob("*.cpp"))
     done = subprocess.run([compiler, "-fsyntax-only", "-Werror"] + [f for f in FLAGS if f != "-shared"] + sources,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
     assert done.returncode == 0, done.stdout
 
 

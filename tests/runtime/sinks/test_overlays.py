@@ -211,6 +211,6 @@ def test_a_file_size_limit_is_an_output_error_and_leaves_nothing(tmp_path, av, l
             "except OutputError as error: print(error)\n"
             % (SRC, str(pathlib.Path(__file__).parent), limit, limit, str(tmp_path / "a.mp4"),
                3 if limit < 10000 else 30))
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, universal_newlines=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, encoding="utf-8", check=True)
     assert "cannot write %s: File too large" % (tmp_path / "a.mp4") in done.stdout
     assert names(tmp_path) == []

@@ -28,7 +28,7 @@ def build(output, sanitize=False, sources=KERNELS):
     command = ["g++"] + FLAGS + (SANITIZERS if sanitize else []) + [
         "-include", str(HERE / "cuda_shim.h"), "-I", str(sources), "-x", "c++", str(sources / "kernels.cu"),
         str(HERE / "cuda_shim.cpp"), "-o", str(output)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8")
     assert done.returncode == 0, done.stdout
     return str(output)
 
