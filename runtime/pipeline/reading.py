@@ -37,6 +37,11 @@ class Reader(abc.ABC):
     def stop(self) -> None:
         """No more frames: `next` returns None, at once where it waits."""
 
+    def wake(self) -> None:
+        """Sources that wait for a frame come back without one; safe in a signal's handler."""
+        for source in self.sources:
+            source.stop()
+
     def close(self) -> None:  # noqa: B027 - files are read in the caller's thread
         """After the last `next`."""
 
@@ -77,6 +82,7 @@ class FileReader(Reader):
 
     def stop(self) -> None:
         self._stopped = True
+        self.wake()
 
 
 class LiveReader(Reader):
@@ -126,8 +132,7 @@ class LiveReader(Reader):
 
     def close(self) -> None:
         self.stop()
-        for source in self.sources:
-            source.stop()
+        self.wake()
         for thread, source in zip(self._started, self.sources):
             thread.join(_PATIENCE_SECONDS)
             if thread.is_alive():

@@ -54,7 +54,7 @@ def run_feeds(feeds: Sequence[Feed], estimate: StagedEstimator, options: Pipelin
     reader = open_reader([feed.source for feed in feeds])
     _tell_of_batches(len(feeds), estimate)
     tally, started = Tally(len(feeds)), time.perf_counter()
-    with StopSignals() as signals:
+    with StopSignals(reader.wake) as signals:
         with contextlib.ExitStack() as sinks:
             for feed in feeds:
                 for sink in feed.sinks:
