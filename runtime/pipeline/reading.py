@@ -27,7 +27,6 @@ class Reader(abc.ABC):
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self.sources = sources
-        self.dropped = [0] * len(sources)
 
     @abc.abstractmethod
     def next(self, meanwhile: Optional[Callable[[], None]] = None) -> Optional[Round]:
@@ -126,7 +125,7 @@ class LiveReader(Reader):
         with self._changed:
             self._stopped = True
             for origin in self._newest:
-                self.dropped[origin] += 1
+                self.sources[origin].dropped += 1
             self._newest = {}
             self._changed.notify_all()
 
@@ -147,7 +146,7 @@ class LiveReader(Reader):
                 with self._changed:
                     if self._stopped:
                         return
-                    self.dropped[origin] += origin in self._newest
+                    source.dropped += origin in self._newest
                     self._newest[origin] = frame
                     self._changed.notify_all()
         except BaseException as error:  # `next` raises it where it is seen

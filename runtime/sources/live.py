@@ -34,8 +34,6 @@ class LiveSource(Source):
         """Opens it; SourceError where it is not there."""
         super().__init__(address.name)
         self.fps = float(address.fps) if address.fps else None
-        self.reconnects = 0
-        self.still = False     # the same picture over and over
         self._address, self._patience, self._open = address, patience, open_one
         self._stopped = threading.Event()
         self._capture: Optional[Capture] = open_one(address)

@@ -35,6 +35,8 @@ def _sinks(args: argparse.Namespace, source: "Source", has_background: bool, pla
     for folder in args.json:
         if folder != STDOUT:
             sinks.append(available.OpenPoseJson(_folder(folder, place), overwrite, names))
+    if args.json_lines:
+        sinks.append(available.JsonLines())
     if args.coco:
         sinks.append(available.CocoJson(_file(args.coco, place), overwrite, names, args.coco_variants.split(",")))
     if args.alphapose_json:
