@@ -66,6 +66,9 @@ def _add_outputs(output: "argparse._ArgumentGroup") -> None:
     output.add_argument("--video", metavar="FILE.mp4", help="an H.264 video with the people drawn in")
     output.add_argument("--json", metavar="DIR", nargs="?", const=STDOUT, action="append", default=[],
                         help="OpenPose JSON 1.3, one file a frame; without DIR: the summary of the run on stdout")
+    output.add_argument("--json-keep", type=_size, default=0, metavar="SIZE",
+                        help="of --json DIR: beyond 500M, 2G and so on the oldest files of this run go; 0 keeps all")
+    output.add_argument("--mqtt", metavar="URL", help="a message a frame to a broker: mqtt://[user:password@]host/topic")
     output.add_argument("--json-lines", action="store_true", help="a line of JSON on stdout for every frame")
     output.add_argument("--coco", metavar="FILE.json", help="COCO keypoint results")
     output.add_argument("--coco-variants", metavar="WHICH", type=_variants, default="body",
@@ -168,6 +171,15 @@ def _frames(text: str) -> int:
     if not re.match(r"[0-9]{1,9}$", text):
         raise argparse.ArgumentTypeError("expected a number of frames, got %r" % text)
     return int(text)
+
+
+def _size(text: str) -> int:
+    from wholebody.errors import OutputError
+    from wholebody.runtime.sinks.rotation import parse_size
+    try:
+        return 0 if text == "0" else parse_size(text)
+    except OutputError as error:
+        raise argparse.ArgumentTypeError(str(error))
 
 
 def _seconds(text: str) -> float:
