@@ -109,8 +109,8 @@ def _spec(card: ModelCard, facts: BoardFacts, options: BundleOptions, data: byte
         size = (height, width)
     parsed = parse_onnx(data, model)
     dynamic = bool(parsed.inputs) and not isinstance(parsed.inputs[0].shape[0], int)
-    batches = (1, _PEOPLE_AT_ONCE) if is_topdown(card) and dynamic else (None, None)
-    spec = BuildSpec(options.precision, size, size, size, *batches,
+    low, high = (1, _PEOPLE_AT_ONCE) if is_topdown(card) and dynamic else (None, None)
+    spec = BuildSpec(options.precision, size, size, size, low, high,
                      calibration=contents.CALIBRATION if options.calibration else "")
     check_spec(spec)
     check_precision(Board(facts.title, facts.sm), spec)

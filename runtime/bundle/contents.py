@@ -75,7 +75,7 @@ def sha256_of(path: pathlib.Path) -> str:
 
 
 def check_files(folder: pathlib.Path, bundle: Bundle, seen: Dict[str, Any]) -> Dict[str, Any]:
-    """ModelError for the first file that is missing or not as it was made; files `seen` unchanged are not read again."""
+    """ModelError for the first file that is missing or not as it was made; those `seen` before are not read again."""
     now: Dict[str, Any] = {}
     for name in sorted(bundle.files):
         path = folder / name

@@ -81,4 +81,5 @@ def _poses(people: List[Dict[str, Any]], skeleton: Skeleton) -> Poses:
     if not people:
         return Poses.empty(skeleton)
     points = np.array([person["keypoints"] for person in people], np.float32)
-    return Poses(points[..., :2], points[..., 2], np.array([person["score"] for person in people], np.float32), skeleton)
+    scores = np.array([person["score"] for person in people], np.float32)
+    return Poses(points[..., :2], points[..., 2], scores, skeleton)

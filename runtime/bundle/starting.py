@@ -1,4 +1,4 @@
-"""What a bundle does on its board before it runs: check, compile, build, pass the gate. What is done is not done again."""
+"""What a bundle does on its board before it runs: check, compile, build, ask the gate; what is done is not done again."""
 import json
 import logging
 import pathlib
@@ -48,13 +48,12 @@ class Ready(NamedTuple):
     passed: bool
 
 
-def start_bundle(folder: str, listen: Optional[Listener] = None, again: bool = False,
-                 board: Optional[Board] = None) -> Ready:
+def start_bundle(folder: str, listen: Optional[Listener] = None, again: bool = False) -> Ready:
     """Makes a bundle ready; `again` forgets what was done before."""
     root = pathlib.Path(folder).resolve()
     bundle = read_bundle(str(root))
     state: Dict[str, Any] = {} if again else _read_state(root)
-    here = board or read_board()
+    here = read_board()
     _tell_of_board(bundle, here)
     state["files"] = check_files(root, bundle, state.get("files", {}))
     _keep(root, state)
@@ -66,7 +65,8 @@ def start_bundle(folder: str, listen: Optional[Listener] = None, again: bool = F
         if "detector" in options:
             spec = BuildSpec("fp32" if bundle.spec.precision == "fp32" else "fp16",
                              timing_cache=str(root / TIMING_CACHE))
-            options["detector"] = _engine(root, DETECTOR, "detector-%s.engine" % spec.precision, spec, trt, here, listen)
+            name = "detector-%s.engine" % spec.precision
+            options["detector"] = _engine(root, DETECTOR, name, spec, trt, here, listen)
     return _gated(root, bundle, model, options, state)
 
 
@@ -104,7 +104,7 @@ def _tell_of_board(bundle: Bundle, here: Board) -> None:
     found = board_of(here.model, said)
     if found is None or found.name != bundle.board:
         _log.warning("this bundle was made for %s; this is %s: going on, the gate will tell",
-                     bundle.board, found.name if found else here.model)
+                     bundle.board, found.name if found else here.model if here.is_jetson else "no board that is known")
 
 
 def _native_library(root: pathlib.Path, bundle: Bundle, state: Dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def main(argv: Optional[List[str]] = None) -> int:
     """Entry point of a bundle's run."""
     ours, theirs = _split(sys.argv[1:] if argv is None else argv)
-    parser = Parser(prog="run", description="Check this bundle, build its engine where there is none that fits, ask its "
+    parser = Parser(prog="run", description="Check this bundle, build its engine where none fits, ask its "
                                             "gate, and start wb-run with all further words (run --source FILE --help "
                                             "shows them). Without further words: only get ready.")
     parser.add_argument("folder", help=argparse.SUPPRESS)
@@ -58,8 +58,8 @@ def _said(ready: "Ready", folder: str) -> str:
     line = "gate: agreement %.4f with the FP32 network" % ready.verdict.agreement
     if ready.passed:
         return line + "\n"
-    return (line + ", too little; least in %s/gate/%s. Make the bundle with --fp32, or with --least-agreement; or start "
-            "all the same with --ignore-gate\n" % (folder, ready.verdict.worst))
+    return (line + ", too little; least in %s/gate/%s. Make the bundle with --fp32, or with --least-agreement; or "
+            "start all the same with --ignore-gate\n" % (folder, ready.verdict.worst))
 
 
 if __name__ == "__main__":
