@@ -1,4 +1,4 @@
-"""What a bundle does on its board before it runs: check, compile, build, ask the gate; what is done is not done again."""
+"""What a bundle does on its board before it runs: check, compile, build, ask the gate; nothing is done twice."""
 import json
 import logging
 import pathlib

@@ -14,8 +14,8 @@ def add_bundle(commands: "argparse._SubParsersAction[Parser]") -> None:
         "bundle", help="make a folder for a board: network, gate, device side, native library",
         description="Make a folder with the network, pictures and what the FP32 network finds in them, the device "
                     "side's Python and the native library for aarch64. Copy it to the board; ./run there builds the "
-                    "engine, checks that it finds the same people, and starts wb-run. The board needs its own Python (3.6 or "
-                    "later), NumPy, OpenCV, and TensorRT or ONNX Runtime.")
+                    "engine, checks that it finds the same people, and starts wb-run. The board needs its own "
+                    "Python (3.6 or later), NumPy, OpenCV, and TensorRT or ONNX Runtime.")
     bundle.set_defaults(run=_bundle, parser=bundle)
     bundle.add_argument("model", metavar="MODEL.onnx", nargs="?",
                         help="a network with a card; without one wholebody-lite, which comes along")
