@@ -15,7 +15,7 @@ from wholebody.engines.shapes import input_shapes
 from wholebody.engines.trt_module import TensorRT, load_tensorrt
 from wholebody.errors import EngineMismatch, MissingPackage, OutputError, WholebodyError
 from wholebody.files import write_text
-from wholebody.jetson.boards import board_of
+from wholebody.jetson.boards import board_here
 from wholebody.jetson.identity import Board, read_board
 from wholebody.runtime.bundle.contents import (
     CALIBRATION,
@@ -96,12 +96,7 @@ def _with_folder(spec: BuildSpec, root: pathlib.Path) -> BuildSpec:
 
 
 def _tell_of_board(bundle: Bundle, here: Board) -> None:
-    compatible = pathlib.Path("/proc/device-tree/compatible")
-    try:
-        said = compatible.read_bytes().decode("utf-8", "replace")
-    except OSError:
-        said = ""
-    found = board_of(here.model, said)
+    found = board_here()
     if found is None or found.name != bundle.board:
         _log.warning("this bundle was made for %s; this is %s: going on, the gate will tell",
                      bundle.board, found.name if found else here.model if here.is_jetson else "no board that is known")
