@@ -6,7 +6,7 @@ import numpy as np
 from wholebody.card import InputSpec
 from wholebody.engines.device import Buffer, Device, Launch
 from wholebody.errors import ShapeError
-from wholebody.runtime.geometry import Geometry, Resolution, plan
+from wholebody.runtime.geometry import Geometry, Resolution, Shrink, plan
 from wholebody.runtime.kernels.compiling import load_kernels
 from wholebody.runtime.kernels.preprocess import (
     PICTURE_BYTES,
@@ -32,7 +32,8 @@ class GpuPreprocessor:
         self._device, self._spec, self._resolution, self._batch = device, spec, resolution, batch
         self._dtype = dtype or spec.dtype
         self.prepared = 0  # times; launches of an earlier time are of no use
-        self._key: Tuple[int, int, str] = (0, 0, "")
+        self.shrink = Shrink()  # for the next `prepare`
+        self._key: Tuple[int, int, str, Shrink] = (0, 0, "", Shrink())
         self._geometry: Optional[Geometry] = None
         self._buffers: Dict[str, Buffer] = {}
         self._host: Any = None
@@ -56,16 +57,16 @@ class GpuPreprocessor:
 
         A picture is (H, W, 3) BGR, (H, W, 4) BGRx or, "nv12", (H * 3 / 2, W) as OpenCV has it.
         """
-        if self._geometry is not None and self._key == (width, height, pixel_format):
+        if self._geometry is not None and self._key == (width, height, pixel_format, self.shrink):
             return self._geometry
         if pixel_format == "nv12" and (width % 2 or height % 2):
             raise ShapeError("NV12: expected even sides, got %dx%d" % (width, height))
-        geometry = plan(self._spec, width, height, self._resolution)
+        geometry = plan(self._spec, width, height, self._resolution, self.shrink)
         with self._device.active():
             self._free()
             self._add_pictures(width, height, pixel_format)
             self._add_tables(width, height, pixel_format, geometry)
-        self._key, self._geometry = (width, height, pixel_format), geometry
+        self._key, self._geometry = (width, height, pixel_format, self.shrink), geometry
         self.prepared += 1
         return geometry
 

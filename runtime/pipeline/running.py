@@ -11,6 +11,7 @@ from wholebody.poses import Frame, Result
 from wholebody.runtime.keypoint_scale import scale_keypoints
 from wholebody.runtime.lane import StagedEstimator
 from wholebody.runtime.pipeline.flow import WRITE, Flow, InFlight, InTurn, Trip
+from wholebody.runtime.pipeline.holder import Holder
 from wholebody.runtime.pipeline.reading import Reader, open_reader
 from wholebody.runtime.pipeline.signals import StopSignals
 from wholebody.runtime.pipeline.summary import Summary, Tally
@@ -27,6 +28,7 @@ class PipelineOptions(NamedTuple):
     keypoint_scale: str = "input"   # one of keypoint_scale.SCALES
     part_candidates: bool = False   # every peak before assembly
     in_flight: int = 3              # lanes; 1 runs the stages in turn in the caller's thread
+    hold_fps: float = 0.0           # step down in size, then in frames, rather than be slower; 0 never does
 
 
 class Feed(NamedTuple):
@@ -54,15 +56,19 @@ def run_feeds(feeds: Sequence[Feed], estimate: StagedEstimator, options: Pipelin
     reader = open_reader([feed.source for feed in feeds])
     _tell_of_batches(len(feeds), estimate)
     tally, started = Tally(len(feeds)), time.perf_counter()
+    holder = Holder(options.hold_fps, estimate.shares, options.in_flight > 1) if options.hold_fps else None
     with StopSignals() as signals:
         with contextlib.ExitStack() as sinks:
             for feed in feeds:
                 for sink in feed.sinks:
                     sinks.enter_context(sink)
-            flow = InTurn(estimate, reader) if options.in_flight == 1 else InFlight(estimate, reader, options.in_flight)
+            flow = (InTurn(estimate, reader, holder) if options.in_flight == 1
+                    else InFlight(estimate, reader, options.in_flight, holder))
             with flow:
                 for trip in flow.trips(lambda: _look_at(signals, reader)):
                     _write(trip, flow, feeds, options, tally, on_frame)
+                    if holder is not None and trip.lane.results:
+                        holder.frame_done(trip.level, trip.lane.results[0].stage_ms)
             problems = [line for feed in feeds for line in feed.source.problems]
             if not tally.frames and problems:
                 raise SourceError("%s: nothing could be read: %s" % (feeds[0].source.name, problems[0]))
@@ -70,7 +76,8 @@ def run_feeds(feeds: Sequence[Feed], estimate: StagedEstimator, options: Pipelin
             signals.check()
     return Summary(tally.frames, tally.people, tally.frames_with_people, problems, time.perf_counter() - started,
                    tally.stage_ms(), sum(reader.dropped), tally.latency_ms(), options.in_flight, dict(flow.busy),
-                   tally.by_source([feed.source.name for feed in feeds], reader.dropped), signals.error is not None)
+                   tally.by_source([feed.source.name for feed in feeds], reader.dropped), signals.error is not None,
+                   holder.to_dict() if holder is not None else None)
 
 
 def _look_at(signals: StopSignals, reader: Reader) -> None:

@@ -43,6 +43,9 @@ def _parser() -> Parser:
                              "has its results in a folder or file of its own: DIR/0-NAME, FILE-0-NAME.json")
     source.add_argument("--in-flight", type=_lanes, default=IN_FLIGHT, metavar="N",
                         help="frames on their way at the same time; 1 works on one after the other")
+    source.add_argument("--hold-fps", type=_rate, default=0.0, metavar="N",
+                        help="rather than be slower than N frames a second make the network's input smaller, "
+                             "then leave frames out; and go back when the board can")
     people = parser.add_argument_group("people")
     people.add_argument("--number-people-max", type=_people, default=-1, metavar="N",
                         help="keep the N best people; -1 keeps all")
@@ -102,7 +105,8 @@ def _run(args: argparse.Namespace) -> int:
         progress = Progress(sum(lengths) if len(lengths) == len(sources) else None, args.quiet)
         try:
             summary = run_feeds([Feed(*feed) for feed in zip(sources, sinks)], estimate,
-                                PipelineOptions(args.keypoint_scale, args.part_candidates, args.in_flight), progress)
+                                PipelineOptions(args.keypoint_scale, args.part_candidates, args.in_flight,
+                                                args.hold_fps), progress)
         finally:
             progress.done()
     _report(args, summary, wrote_something=any(sinks))
@@ -123,6 +127,7 @@ def _report(args: argparse.Namespace, summary: "Summary", wrote_something: bool)
           % (_counted(summary.frames, "frame", "frames"), _counted(summary.people, "person", "people"),
              summary.frames_with_people, summary.frames / max(summary.seconds, 1e-9), stages))
     _report_flow(summary)
+    _report_hold(summary)
     for one in summary.by_source:
         print("%s: %s, %s" % (one["source"], _counted(one["frames"], "frame", "frames"),
                               _counted(one["people"], "person", "people")))
@@ -143,6 +148,14 @@ def _report_flow(summary: "Summary") -> None:
           % (latency["p50"], latency["p95"], latency["p99"], summary.in_flight, summary.dropped, ", ".join(busy)))
 
 
+def _report_hold(summary: "Summary") -> None:
+    """At which levels frames were looked at."""
+    if summary.hold is not None:
+        levels = ", ".join("%d at %s" % (frames, level) for level, frames in summary.hold["frames"].items())
+        print("held %g frames/s: %s; %d left out, %d changes"
+              % (summary.hold["fps"], levels, summary.hold["skipped"], len(summary.hold["changes"])))
+
+
 def _counted(number: int, one: str, many: str) -> str:
     return "%d %s" % (number, one if number == 1 else many)
 
@@ -157,6 +170,12 @@ def _lanes(text: str) -> int:
     if not re.match(r"[1-9][0-9]?$", text):
         raise argparse.ArgumentTypeError("expected a number from 1 to 99, got %r" % text)
     return int(text)
+
+
+def _rate(text: str) -> float:
+    if not re.match(r"\d{1,4}(\.\d{1,3})?$", text):
+        raise argparse.ArgumentTypeError("expected a number of frames a second, got %r" % text)
+    return float(text)
 
 
 def _resolution(text: str) -> str:
