@@ -48,6 +48,9 @@ def _parser() -> Parser:
     source.add_argument("--duration", type=_seconds, default=0.0, metavar="S", help="end well after S seconds")
     source.add_argument("--reconnect", type=_seconds, default=60.0, metavar="S",
                         help="a camera that is lost is tried again for so many seconds")
+    source.add_argument("--hold-fps", type=_rate, default=0.0, metavar="N",
+                        help="rather than be slower than N frames a second make the network's input smaller, "
+                             "then leave frames out; and go back when the board can")
     people = parser.add_argument_group("people")
     people.add_argument("--number-people-max", type=_people, default=-1, metavar="N",
                         help="keep the N best people; -1 keeps all")
@@ -113,7 +116,8 @@ def _run(args: argparse.Namespace) -> int:
         if not sources[0].live:
             lengths = [source.length for source in sources if source.length is not None]
             progress = Progress(sum(lengths) if len(lengths) == len(sources) else None, args.quiet)
-        options = PipelineOptions(args.keypoint_scale, args.part_candidates, args.in_flight, args.limit, args.duration)
+        options = PipelineOptions(args.keypoint_scale, args.part_candidates, args.in_flight, args.limit, args.duration,
+                                  args.hold_fps)
         try:
             summary = run_feeds([Feed(source, [status] + own) for source, own in zip(sources, sinks)], estimate,
                                 options, progress)
@@ -137,6 +141,7 @@ def _report(args: argparse.Namespace, summary: "Summary", wrote_something: bool)
           % (_counted(summary.frames, "frame", "frames"), _counted(summary.people, "person", "people"),
              summary.frames_with_people, summary.frames / max(summary.seconds, 1e-9), stages))
     _report_flow(summary)
+    _report_hold(summary)
     for one in summary.by_source:
         print("%s: %s, %s" % (one["source"], _counted(one["frames"], "frame", "frames"),
                               _counted(one["people"], "person", "people")))
@@ -155,6 +160,14 @@ def _report_flow(summary: "Summary") -> None:
     latency = summary.latency_ms
     print("capture to result p50 %.1f, p95 %.1f, p99 %.1f ms; %d in flight, %d dropped; at work: %s"
           % (latency["p50"], latency["p95"], latency["p99"], summary.in_flight, summary.dropped, ", ".join(busy)))
+
+
+def _report_hold(summary: "Summary") -> None:
+    """At which levels frames were looked at."""
+    if summary.hold is not None:
+        levels = ", ".join("%d at %s" % (frames, level) for level, frames in summary.hold["frames"].items())
+        print("held %g frames/s: %s; %d left out, %d changes"
+              % (summary.hold["fps"], levels, summary.hold["skipped"], len(summary.hold["changes"])))
 
 
 def _counted(number: int, one: str, many: str) -> str:
@@ -192,6 +205,12 @@ def _lanes(text: str) -> int:
     if not re.match(r"[1-9][0-9]?$", text):
         raise argparse.ArgumentTypeError("expected a number from 1 to 99, got %r" % text)
     return int(text)
+
+
+def _rate(text: str) -> float:
+    if not re.match(r"\d{1,4}(\.\d{1,3})?$", text):
+        raise argparse.ArgumentTypeError("expected a number of frames a second, got %r" % text)
+    return float(text)
 
 
 def _resolution(text: str) -> str:
