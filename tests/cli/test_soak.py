@@ -28,6 +28,6 @@ def test_a_minute_of_a_camera_does_not_grow(tmp_path, capsys):
     said = capsys.readouterr()
     summary = json.loads(said.out)
     assert status == 0, said.err
-    assert "memory " in said.err
+    assert ("MB a minute" if seconds == "60" else "too short to tell") in said.err
     assert summary["frames"] > 10 * float(seconds)
     assert len(log.read_text().splitlines()) > 0.8 * float(seconds)
