@@ -92,6 +92,10 @@ def _add_outputs(output: "argparse._ArgumentGroup") -> None:
                         help="of --write-heatmaps")
     output.add_argument("--heatmaps-scale", type=int, choices=(0, 1, 2, 3), default=2,
                         help="0: [-1, 1], 1: [0, 1], 2: 0 to 255, 3: as they are")
+    output.add_argument("--web", metavar="HOST:PORT",
+                        help="watch the run in a browser: pictures, people and figures, such as 127.0.0.1:8080")
+    output.add_argument("--web-token", metavar="TOKEN",
+                        help="of --web: let in only who knows it; needed where other machines can reach the address")
     output.add_argument("--soak", metavar="FILE.jsonl",
                         help="log memory, rate and latency every second; exit 3 when memory grows")
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
@@ -106,6 +110,7 @@ def _run(args: argparse.Namespace) -> int:
     from wholebody.runtime.pipeline import Feed, PipelineOptions, run_feeds
     from wholebody.runtime.soak import SoakLog
     from wholebody.runtime.sources import open_source
+    from wholebody.runtime.web import WebAddress, WebPreview
     if args.engine is None:
         args.engine = default_model_path()
     with contextlib.ExitStack() as stack:
@@ -119,6 +124,11 @@ def _run(args: argparse.Namespace) -> int:
         status = LiveStatus(sources)
         soak = SoakLog(args.soak, status, args.overwrite) if args.soak else None
         watchers: List[Sink] = [status] + ([soak] if soak else [])
+        if args.web:
+            preview = stack.enter_context(WebPreview(WebAddress.parse(args.web, args.web_token or ""), status,
+                                                     estimate.skeleton))
+            for own, sink in zip(sinks, preview.sinks):
+                own.append(sink)
         progress: Union[LiveLine, Progress] = LiveLine(status, args.quiet)
         if not sources[0].live:
             lengths = [source.length for source in sources if source.length is not None]
