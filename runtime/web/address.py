@@ -6,8 +6,8 @@ from typing import NamedTuple, Optional
 
 from wholebody.errors import OutputError
 
-TOKEN = re.compile(r"[A-Za-z0-9._~-]{8,200}$")  # what a URL takes as it is
-_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):([0-9]{1,5})$")
+TOKEN = re.compile(r"[A-Za-z0-9._~-]{8,200}\Z")  # what a URL takes as it is
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):([0-9]{1,5})\Z")
 
 
 class WebAddress(NamedTuple):

@@ -47,9 +47,10 @@ class Figures:
         now["board"] = {"hottest_c": board.hottest_c, "temperatures_c": board.temperatures_c,
                         "total_mw": board.total_mw, "rails_mw": board.rails_mw, "gpu_load": board.gpu_load}
         self.now = now
-        self._past.append({"seconds": now["seconds"], "fps": now["fps"], "people": now["people"],
-                           "latency_ms": now["latency_ms"], "stage_ms": now["stage_ms"],
-                           "hottest_c": board.hottest_c, "total_mw": board.total_mw})
+        if now["frames"]:
+            self._past.append({"seconds": now["seconds"], "fps": now["fps"], "people": now["people"],
+                               "latency_ms": now["latency_ms"], "stage_ms": now["stage_ms"],
+                               "hottest_c": board.hottest_c, "total_mw": board.total_mw})
 
 
 def prometheus(now: Dict[str, Any]) -> str:
@@ -60,7 +61,7 @@ def prometheus(now: Dict[str, Any]) -> str:
         known = {labels: value for labels, value in values.items() if value is not None}
         if known:
             lines.extend(["# HELP wholebody_%s %s" % (name, text), "# TYPE wholebody_%s %s" % (name, kind)])
-            lines.extend("wholebody_%s%s %s" % (name, labels, repr(float(value))) for labels, value in known.items())
+            lines.extend("wholebody_%s%s %s" % (name, labels, _number(value)) for labels, value in known.items())
 
     tell("fps", _GAUGE, "Frames a second, of the last seconds.", {"": now["fps"]})
     tell("frames_total", _COUNTER, "Frames so far.", {"": now["frames"]})
@@ -87,6 +88,10 @@ def prometheus(now: Dict[str, Any]) -> str:
 
 def _thousandth(value: Optional[float]) -> Optional[float]:
     return None if value is None else value / 1000
+
+
+def _number(value: float) -> str:
+    return "%d" % value if value == int(value) else "%.9g" % value
 
 
 def _label(key: str, value: str, **more: str) -> str:

@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl
 
 LONGEST = 8192      # bytes of a head; browsers send about one thousand
 PATIENCE = 5.0      # seconds for all of it, so that nobody keeps a place by sending a byte now and then
-_LINE = re.compile(r"([A-Z]{1,16}) (/[!-~]*) HTTP/1\.[01]$")
-_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([ -~\t]*)$")
+_LINE = re.compile(r"([A-Z]{1,16}) (/[!-~]*) HTTP/1\.[01]\Z")
+_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([ -~\t]*)\Z")
 _METHODS = ("GET", "HEAD")
 
 

@@ -103,16 +103,17 @@ def _add_outputs(output: "argparse._ArgumentGroup") -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from wholebody.cli.progress import LiveLine, Progress
-    from wholebody.cli.run_outputs import make_sinks
+    from wholebody.cli.run_outputs import make_sinks, web_address
     from wholebody.default_model import default_model_path
     from wholebody.runtime.estimator import open_estimator
     from wholebody.runtime.live_status import LiveStatus
     from wholebody.runtime.pipeline import Feed, PipelineOptions, run_feeds
     from wholebody.runtime.soak import SoakLog
     from wholebody.runtime.sources import open_source
-    from wholebody.runtime.web import WebAddress, WebPreview
+    from wholebody.runtime.web import WebPreview
     if args.engine is None:
         args.engine = default_model_path()
+    web = web_address(args)
     with contextlib.ExitStack() as stack:
         sources = [stack.enter_context(open_source(path, args.reconnect)) for path in args.source]
         estimate = stack.enter_context(open_estimator(
@@ -124,11 +125,9 @@ def _run(args: argparse.Namespace) -> int:
         status = LiveStatus(sources)
         soak = SoakLog(args.soak, status, args.overwrite) if args.soak else None
         watchers: List[Sink] = [status] + ([soak] if soak else [])
-        if args.web:
-            preview = stack.enter_context(WebPreview(WebAddress.parse(args.web, args.web_token or ""), status,
-                                                     estimate.skeleton))
-            for own, sink in zip(sinks, preview.sinks):
-                own.append(sink)
+        if web is not None:
+            preview = stack.enter_context(WebPreview(web, status, estimate.skeleton))
+            sinks = [own + [sink] for own, sink in zip(sinks, preview.sinks)]
         progress: Union[LiveLine, Progress] = LiveLine(status, args.quiet)
         if not sources[0].live:
             lengths = [source.length for source in sources if source.length is not None]
