@@ -4,8 +4,8 @@ import threading
 import time
 from typing import Any, Callable, Deque, Dict, List, Optional
 
-from wholebody.jetson.telemetry import read_sample
 from wholebody.jetson.tegrastats import BoardSample
+from wholebody.jetson.telemetry import read_sample
 from wholebody.runtime.live_status import LiveStatus
 
 EVERY = 1.0     # seconds

@@ -26,8 +26,9 @@ class Run:
     def __init__(self, *flags):
         src = str(pathlib.Path(__file__).resolve().parents[2] / "src")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "wholebody.cli.run", "--engine", str(MODEL), "--net-resolution", "128x96", "--threads", "1",
-             "--source=-?format=bgr24&width=128&height=96&live=1", "--web", "127.0.0.1:0"] + list(flags),
+            [sys.executable, "-m", "wholebody.cli.run", "--engine", str(MODEL), "--net-resolution", "128x96",
+             "--threads", "1", "--source=-?format=bgr24&width=128&height=96&live=1", "--web", "127.0.0.1:0",
+             *flags],
             stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
             env=dict(os.environ, PYTHONPATH=os.pathsep.join([src, os.environ.get("PYTHONPATH", "")])))
         self._feeding = threading.Thread(target=self._feed)

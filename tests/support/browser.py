@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import pathlib
 import shutil
 import socket
 import struct
@@ -30,7 +31,7 @@ class Browser:
         self._socket, self._held, self._count = None, b"", 0
         self.events = []
         try:
-            self._connect(os.path.join(folder, "DevToolsActivePort"))
+            self._connect(pathlib.Path(folder, "DevToolsActivePort"))
             self.send("Page.enable")
             self.send("Runtime.enable")
             self.send("Log.enable")
@@ -45,17 +46,19 @@ class Browser:
 
     def _connect(self, file):
         end = time.monotonic() + PATIENCE
-        while not (os.path.exists(file) and open(file).read().strip()):
-            assert time.monotonic() < end and self._process.poll() is None, "Chromium does not start"
+        while not (file.exists() and file.read_text().strip()):
+            assert time.monotonic() < end, "Chromium takes too long to start"
+            assert self._process.poll() is None, "Chromium does not start"
             time.sleep(0.05)
-        port = int(open(file).read().split()[0])
+        port = int(file.read_text().split()[0])
         page = next(target for target in json.loads(urllib.request.urlopen(
             "http://127.0.0.1:%d/json" % port, timeout=PATIENCE).read().decode()) if target["type"] == "page")
         path = page["webSocketDebuggerUrl"].split(str(port), 1)[1]
         self._socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
         key = base64.b64encode(os.urandom(16)).decode()
-        self._socket.sendall(("GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                              "Sec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n\r\n" % (path, port, key)).encode())
+        self._socket.sendall(("GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUpgrade: websocket\r\n"
+                              "Connection: Upgrade\r\nSec-WebSocket-Key: %s\r\nSec-WebSocket-Version: 13\r\n\r\n"
+                              % (path, port, key)).encode())
         while b"\r\n\r\n" not in self._held:
             self._held += self._socket.recv(4096)
         self._held = self._held.split(b"\r\n\r\n", 1)[1]
@@ -125,7 +128,7 @@ class Browser:
             file.write(base64.b64decode(picture))
 
     def complaints(self):
-        """What the console and the log said of errors, and addresses that are not `local`."""
+        """What the console and the log said of errors, and that it could not load."""
         self.ask("1")
         said = []
         for event in self.events:

@@ -8,8 +8,7 @@ import socket
 import sys
 import time
 
-REQUESTS = (b"GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n",
-            b"GET /api/poses HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /api/status HTTP/1.1\r\nHost: localhost\r\n\r\n")
+PATHS = ("/api/stream", "/api/stream", "/api/poses", "/api/status")
 
 
 def main():
@@ -18,7 +17,7 @@ def main():
     while not select.select([sys.stdin], [], [], 0)[0]:
         while len(leaves) < count:
             viewer = socket.create_connection(("127.0.0.1", port), 5)
-            viewer.sendall(rng.choice(REQUESTS))
+            viewer.sendall(("GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n" % rng.choice(PATHS)).encode())
             leaves[viewer] = time.monotonic() + rng.uniform(0.1, 2.0)
         ready = set(select.select(list(leaves), [], [], 0.02)[0])
         for viewer, leave in list(leaves.items()):
@@ -32,7 +31,7 @@ def main():
             if not data or time.monotonic() > leave:
                 viewer.close()
                 del leaves[viewer]
-    print(seen)
+    sys.stdout.write("%d\n" % seen)
 
 
 if __name__ == "__main__":

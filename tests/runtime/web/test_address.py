@@ -4,8 +4,9 @@ import pytest
 from wholebody.errors import OutputError
 from wholebody.runtime.web import WebAddress
 
-GOOD = [("127.0.0.1:8080", "", "127.0.0.1", True), ("localhost:1", "", "localhost", True), ("[::1]:80", "", "::1", True),
-        ("0.0.0.0:8080", "secret-token", "0.0.0.0", False), ("board.local:80", "secret-token", "board.local", False)]
+GOOD = [("127.0.0.1:8080", "", "127.0.0.1", True), ("localhost:1", "", "localhost", True),
+        ("[::1]:80", "", "::1", True), ("0.0.0.0:8080", "secret-token", "0.0.0.0", False),
+        ("board.local:80", "secret-token", "board.local", False)]
 
 
 @pytest.mark.parametrize("text, token, host, loopback", GOOD, ids=[case[0] for case in GOOD])

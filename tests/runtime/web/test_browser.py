@@ -8,7 +8,7 @@ from browser import Browser, chromium
 
 pytestmark = [
     pytest.mark.skipif(chromium() is None, reason="no Chromium: sudo apt install chromium"),
-    pytest.mark.skipif(sys.version_info < (3, 11), reason="the browser is the same under every Python: the newest one asks it")]
+    pytest.mark.skipif(sys.version_info < (3, 11), reason="one Python asks the browser: it is the same under all")]
 TOKEN = "secret-token-of-the-hall"
 PICTURE = "(() => { const c = document.getElementById('picture'), d = c.getContext('2d')" \
           ".getImageData(%d * c.width / 64, %d * c.height / 48, 1, 1).data; return [d[0], d[1], d[2]]; })()"
@@ -48,8 +48,9 @@ def test_the_picture_moves_and_the_charts_fill(live, tmp_path):
         assert browser.ask("wholebodyView.people") == 2
         assert browser.ask("document.getElementById('state').textContent") == "live"
         assert float(browser.ask("document.getElementById('tile-fps').textContent")) > 10
-        charts = browser.ask("[...document.querySelectorAll('.chart canvas')].slice(0, 4).map((c) => new Set(new Uint32Array("
-                             "c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)).size)")
+        charts = browser.ask("[...document.querySelectorAll('.chart canvas')].slice(0, 4).map((c) => new Set("
+                             "new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)"
+                             ").size)")
         assert min(charts) > 5, "each chart has a line in it"
         assert browser.complaints() == []
         for address in browser.addresses():
@@ -71,13 +72,15 @@ def test_the_buttons_work(live, tmp_path):
         click(browser, "show-part-foot")
         without_feet = browser.ask(coloured)
         assert 0 < without_feet < everything
-        browser.ask("const r = document.getElementById('threshold'); r.value = 0.95; r.dispatchEvent(new Event('input'))")
+        browser.ask("const r = document.getElementById('threshold'); r.value = 0.95; "
+                    "r.dispatchEvent(new Event('input'))")
         assert browser.ask(coloured) == 0, "every point has a score of 0.9"
         click(browser, "show-picture")
         assert browser.ask(PICTURE % (60, 2)) == [0, 0, 0]
         click(browser, "show-boxes")
         assert browser.ask(PICTURE % (60, 2)) == [0, 0, 0]
-        browser.ask("window.saved = []; HTMLAnchorElement.prototype.click = function () { saved.push(this.download) }; 1")
+        browser.ask("window.saved = []; "
+                    "HTMLAnchorElement.prototype.click = function () { saved.push(this.download) }; 1")
         click(browser, "snapshot")
         assert browser.wait_for("saved.length && saved[0]").startswith("wholebody-0-")
         assert browser.ask("wholebodyView.frames") == stands

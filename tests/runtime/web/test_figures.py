@@ -47,7 +47,8 @@ def test_prometheus_reads_everything_in_base_units(status):
     found = read_metrics(prometheus(figures.now))
     name = 'source="0",name="the \\"hot\\"\\\\cold\\none"'
     expected = {("wholebody_frames_total", None): 4, ("wholebody_people", None): 2, ("wholebody_people_total", None): 8,
-                ("wholebody_latency_seconds", 'quantile="0.95"'): 0.04, ("wholebody_stage_seconds", 'stage="engine"'): 0.02,
+                ("wholebody_latency_seconds", 'quantile="0.95"'): 0.04,
+                ("wholebody_stage_seconds", 'stage="engine"'): 0.02,
                 ("wholebody_dropped_total", name): 3, ("wholebody_reconnects_total", name): 1,
                 ("wholebody_still", name): 0, ("wholebody_temperature_celsius", 'zone="GPU"'): 51,
                 ("wholebody_power_watts", 'rail="VDD_SOC"'): 1.47, ("wholebody_board_power_watts", None): 4.718}

@@ -8,9 +8,11 @@ from fake_viewing import wait_until
 from wholebody.runtime.web.requests import Refused, parse_request
 
 SEEDS = range(4)
-WORDS = [b"GET", b"HEAD", b"POST", b" ", b"/", b"/api/status", b"/api/picture.jpg", b"/metrics", b"?source=", b"?token=",
-         b"..", b"%2e%2e", b"%00", b"\0", b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"HTTP/1.1", b"HTTP/9.9", b"Host: localhost",
-         b"Host:", b":", b"Authorization: Bearer ", b"Content-Length: 99999999", b"Transfer-Encoding: chunked", b"\xff\xfe",
+WORDS = [b"GET", b"HEAD", b"POST", b" ", b"/", b"/api/status", b"/api/picture.jpg", b"/metrics", b"?source=",
+         b"?token=", b"..", b"%2e%2e", b"%00", b"\0", b"\r\n", b"\n", b"\r", b"\r\n\r\n", b"HTTP/1.1",
+         b"HTTP/9.9", b"Host: localhost",
+         b"Host:", b":", b"Authorization: Bearer ", b"Content-Length: 99999999", b"Transfer-Encoding: chunked",
+         b"\xff\xfe",
          b"\xe2\x80\xa8", b"A" * 500, b"A" * 9000, b"source=999999999999", b"&" * 300, b"=", b"Range: bytes=0-",
          b"Expect: 100-continue", b"Upgrade: websocket", b"Connection: keep-alive"]
 KNOWN = {200, 400, 403, 404, 405, 408, 431, 503}
