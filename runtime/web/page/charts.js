@@ -30,7 +30,8 @@ const Charts = (() => {
     charts.push(chart);
   }
 
-  const AXIS = 34;              // pixels at the right, for the scale
+  const AXIS = 34, FOOT = 15;   // pixels at the right and below, for the scales
+  const ago = (seconds) => seconds < 120 ? "−" + Math.round(seconds) + " s" : "−" + (seconds / 60).toFixed(1) + " min";
 
   function roundUp(value) {
     const power = 10 ** Math.floor(Math.log10(value));
@@ -50,9 +51,11 @@ const Charts = (() => {
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, width, height);
     const tops = samples.map((_, i) => lines.reduce((sum, line) => options.stacked ? sum + (line[i] || 0) : Math.max(sum, line[i] || 0), 0));
-    const top = roundUp(Math.max(options.least || 1, ...tops)), plot = width - AXIS;
+    const rounded = roundUp(Math.max(options.least || 1, ...tops)), top = options.whole ? 2 * Math.ceil(rounded / 2) : rounded;
+    const plot = width - AXIS;
     const span = Math.max(60, samples.length - 1);
-    const x = (i) => plot * (1 - (samples.length - 1 - i) / span), y = (value) => height - 1 - (height - 8) * value / top;
+    const x = (i) => plot * (1 - (samples.length - 1 - i) / span), floor = height - FOOT;
+    const y = (value) => floor - (floor - 7) * value / top;
     pen.font = "11px system-ui, sans-serif";
     pen.textBaseline = "middle";
     pen.fillStyle = colour("--soft");
@@ -61,9 +64,12 @@ const Charts = (() => {
       pen.strokeStyle = colour("--grid");
       const level = Math.round(y(mark * top)) - 0.5;
       pen.beginPath(); pen.moveTo(0, level); pen.lineTo(plot, level); pen.stroke();
-      pen.fillText(String(+(mark * top).toPrecision(3)), plot + 6, Math.min(height - 6, Math.max(6, level)));
+      pen.fillText(String(+(mark * top).toPrecision(3)), plot + 6, Math.max(6, level));
     }
-    pen.fillText(Math.round(span) + " s", 0, height - 8);
+    pen.fillText(ago(span), 0, height - 6);
+    pen.textAlign = "right";
+    pen.fillText("now", plot, height - 6);
+    pen.textAlign = "left";
     const below = samples.map(() => 0);
     lines.forEach((line, n) => {
       const stroke = colour("--c" + n % 6);
@@ -88,11 +94,12 @@ const Charts = (() => {
     if (chart.at !== null) {
       at = Math.min(at, Math.max(0, Math.round(at - (1 - chart.at) * span)));
       pen.strokeStyle = colour("--soft"); pen.lineWidth = 1;
-      pen.beginPath(); pen.moveTo(x(at), 4); pen.lineTo(x(at), height); pen.stroke();
+      pen.beginPath(); pen.moveTo(x(at), 4); pen.lineTo(x(at), floor); pen.stroke();
     }
-    const ago = samples[samples.length - 1].seconds - samples[at].seconds;
-    chart.value.textContent = (ago >= 1 ? ago.toFixed(0) + " s ago: " : "") +
-      (options.stacked ? short(tops[at]) : lines.length === 1 ? (options.whole ? String(lines[0][at]) : short(lines[0][at])) : "");
+    const back = samples[samples.length - 1].seconds - samples[at].seconds;
+    const past = back >= 1 ? ago(back) : "";
+    chart.value.textContent = lines.length > 1 && !options.stacked ? past : (past ? past + ": " : "") +
+      (options.stacked ? short(tops[at]) : options.whole ? String(lines[0][at]) : short(lines[0][at]));
     if (lines.length > 1) {
       chart.list.replaceChildren(...names.map((name, n) => {
         const item = document.createElement("li"), mark = document.createElement("i"), figure = document.createElement("b");

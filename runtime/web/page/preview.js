@@ -148,7 +148,10 @@
     for (;;) {
       try {
         if (!skeleton) await begin();
-        tell(await (await ask("/api/status")).json());
+        const now = await (await ask("/api/status")).json(), last = samples[samples.length - 1];
+        // What went by while nobody looked at this tab.
+        if (last && now.seconds - last.seconds > 3) samples.splice(0, samples.length, ...await (await ask("/api/history")).json());
+        tell(now);
         Charts.draw();
       } catch (_) {
         state("lost", view.frames ? "the run has ended, or cannot be reached" : "cannot be reached");
