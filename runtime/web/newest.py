@@ -1,5 +1,6 @@
 """The newest frame of each source as one JPEG and one message, made while somebody watches and not else."""
 import contextlib
+import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Iterator, List, NamedTuple, Optional, Tuple
@@ -11,6 +12,7 @@ from wholebody.runtime.sinks.messages import line_of, message_of
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+log = logging.getLogger("wholebody")
 WIDEST = 1280     # pixels: a wider picture is made smaller first
 QUALITY = 80
 _EVERY = 1 / 40.  # seconds between two pictures at least: a browser shows no more, and the board has other work
@@ -29,6 +31,7 @@ class Newest:
 
     def __init__(self, sources: int) -> None:
         self.encoded = 0  # JPEGs so far
+        self.failed = 0   # frames that made none
         self._waiting: List[Optional[Tuple[Frame, Result]]] = [None] * sources
         self._done: List[Any] = [None] * sources
         self._shots: List[Optional[Shot]] = [None] * sources
@@ -98,8 +101,17 @@ class Newest:
             for source, waiting in enumerate(self._waiting):
                 if waiting is not None and self._watched[source] and waiting is not self._done[source]:
                     self._done[source] = waiting
-                    self._tell(source, *waiting)
+                    self._try_to_tell(source, *waiting)
             time.sleep(max(0.0, started + _EVERY - time.monotonic()))
+
+    def _try_to_tell(self, source: int, frame: Frame, result: Result) -> None:
+        """A frame that makes no picture costs its viewers that frame and nobody the run."""
+        try:
+            self._tell(source, frame, result)
+        except Exception as error:  # whatever OpenCV raises
+            self.failed += 1
+            if self.failed == 1:
+                log.warning("web preview: frame %d makes no picture: %s", frame.index, " ".join(str(error).split()))
 
     def _tell(self, source: int, frame: Frame, result: Result) -> None:
         jpeg = b""

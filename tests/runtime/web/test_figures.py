@@ -1,5 +1,6 @@
 """The figures of a run as Prometheus reads them, and the board's only where it has any."""
 import re
+import time
 
 import numpy as np
 import pytest
@@ -71,12 +72,12 @@ def test_the_board_is_asked_no_more_often_than_it_is_told_to_be(status):
         asked.append(1)
         return BOARD
 
+    started = time.monotonic()
     figures = Figures(status, board, every=0.1)
     try:
-        import time
         time.sleep(0.55)
         for _ in range(100):
             prometheus(figures.now)
     finally:
         figures.close()
-    assert 2 <= len(asked) <= 7
+    assert 2 <= len(asked) <= (time.monotonic() - started) / 0.1 + 2

@@ -50,20 +50,30 @@ def test_a_viewer_that_reads_nothing_keeps_nobody_waiting_and_is_sent_away(runni
         viewer.sendall(STREAM)
     wait_until(lambda: watching(running) == 2)
     awake.settimeout(5)
-    got, end, index = 0, time.monotonic() + 0.7, 0
-    while time.monotonic() < end:
+    got, index, longest, end = 0, 0, 0.0, time.monotonic() + 15
+    while watching(running) == 2:
+        assert time.monotonic() < end, "the one that reads nothing stays"
         started = time.monotonic()
         running.frame(index, image=NOISE)
-        assert time.monotonic() - started < 0.05, "the run waited"
-        index += 1
+        longest, index = max(longest, time.monotonic() - started), index + 1
         got += len(awake.recv(1 << 20))
         time.sleep(0.002)
-    assert got > 4 * len(running.preview.newest.after(0, 0, 1).jpeg)
-    assert watching(running) == 2
-    running.frame(index)
+    assert longest < 0.5, "the run waited"
+    assert got > 3 * len(running.preview.newest.after(0, 0, 1).jpeg), "the other one waited"
     awake.close()
-    wait_until(lambda: watching(running) == 0 or running.frame(index), 8)
     stalled.close()
+
+
+def test_a_frame_that_makes_no_picture_is_told_once_and_the_next_one_comes(running, caplog):
+    with running.connect() as viewer:
+        viewer.sendall(STREAM)
+        wait_until(lambda: watching(running) == 1)
+        for index in range(2):
+            running.frame(index, image=np.zeros((48, 64, 7), np.uint8))
+            wait_until(lambda wanted=index + 1: running.preview.newest.failed == wanted)
+        running.frame(2)
+        wait_until(lambda: running.preview.newest.encoded == 1)
+    assert ["makes no picture" in record.getMessage() for record in caplog.records] == [True]
 
 
 @pytest.fixture
@@ -97,7 +107,8 @@ def test_who_sends_a_byte_now_and_then_is_sent_away_in_time(running, impatient):
 def test_half_open_connections_take_all_places_for_a_moment_only(running, impatient):
     held = [running.connect() for _ in range(3)]
     wait_until(lambda: impatient.connections == 3)
-    assert running.ask(STATUS)[0] == 503
+    with running.connect() as late:
+        assert read_answer(late)[0] == 503
     wait_until(lambda: impatient.connections == 0)
     assert running.ask(STATUS)[0] == 200
     for connection in held:
@@ -118,7 +129,7 @@ def test_closing_sends_everybody_away_at_once(running):
     wait_until(lambda: running.preview.server.connections == 4)
     started = time.monotonic()
     running.preview.close()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 5
     assert not web_threads()
     running.preview.close()
 
@@ -133,5 +144,6 @@ def test_an_address_that_is_taken_is_told_in_one_line(running):
 
 def test_figures_are_looked_at_once_a_second_however_many_ask(running):
     running.frame(0)
+    started = time.monotonic()
     asked = [json.loads(running.get("/api/status")[2].decode())["seconds"] for _ in range(40)]
-    assert len(set(asked)) <= 3
+    assert len(set(asked)) <= time.monotonic() - started + 2
