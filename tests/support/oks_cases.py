@@ -1,0 +1,80 @@
+"""Labels and results of people with many points, drawn by chance from a seed, for comparisons of evaluators."""
+import json
+import random
+
+FIELDS = {"keypoints": 17, "foot_kpts": 6, "face_kpts": 68, "lefthand_kpts": 21, "righthand_kpts": 21}
+CASES = ("perfect", "shifted", "missing", "swapped", "ranked", "false")
+
+
+def labels(fields, images=6, people=4, seed=7):
+    """Annotations with `fields` (name -> points); some parts and people have no points, one is a crowd."""
+    chance = random.Random(seed)
+    entries = []
+    for image in range(1, images + 1):
+        for _ in range(chance.randrange(1, people + 1)):
+            side = chance.choice((20.0, 60.0, 150.0))
+            x, y = chance.uniform(0, 400), chance.uniform(0, 300)
+            entry = {"id": len(entries) + 1, "image_id": image, "category_id": 1, "iscrowd": 0,
+                     "bbox": [x, y, side, 2 * side], "area": side * side * chance.uniform(0.8, 1.6)}
+            for name, count in fields.items():
+                entry[name] = _points(chance, count, (x, y, side, 2 * side), unseen=chance.random() < 0.25)
+            entry["num_keypoints"] = sum(v > 0 for v in entry["keypoints"][2::3])
+            entries.append(entry)
+    nobody = dict(entries[-1], id=len(entries) + 1, num_keypoints=0, iscrowd=1)
+    nobody.update({name: [0.0] * (3 * count) for name, count in fields.items()})
+    return {"images": [{"id": i, "file_name": "%d.jpg" % i, "width": 640, "height": 480}
+                       for i in range(1, images + 1)],
+            "annotations": entries + [nobody], "categories": [{"id": 1, "name": "person"}]}
+
+
+def results(truth, case, flip_pairs=None, seed=3):
+    """What a model of this kind finds: each of CASES goes wrong in its own way."""
+    chance = random.Random("%s %d" % (case, seed))
+    found = []
+    for number, label in enumerate(truth["annotations"]):
+        names = [name for name in FIELDS if name in label]
+        if label["num_keypoints"] == 0 and not any(v > 0 for name in names for v in label[name][2::3]):
+            continue
+        if case == "missing" and number % 3 == 0:
+            continue
+        entry = {"image_id": label["image_id"], "category_id": 1, "score": round(chance.random(), 6)}
+        for name in names:
+            entry[name] = _found(chance, label, name, case, flip_pairs)
+            if case == "ranked" and name != "keypoints":
+                entry[name.replace("kpts", "score")] = round(chance.random(), 6)
+        if case == "ranked":
+            entry["wholebody_score"] = round(chance.random(), 6)
+        found.append(entry)
+        if case == "false":
+            wrong = json.loads(json.dumps(entry))
+            for name in names:
+                wrong[name] = [v + (200 if i % 3 < 2 else 0) for i, v in enumerate(wrong[name])]
+            found.append(dict(wrong, score=round(chance.random(), 6)))
+    return found
+
+
+def _points(chance, count, box, unseen):
+    if unseen:
+        return [0.0] * (3 * count)
+    x, y, width, height = box
+    values = []
+    for _ in range(count):
+        v = chance.choice((0, 1, 2, 2))
+        values += [round(x + width * chance.random(), 2), round(y + height * chance.random(), 2), v] if v else [0, 0, 0]
+    return values
+
+
+def _found(chance, label, name, case, flip_pairs):
+    values = [float(v) for v in label[name]]
+    noise = {"shifted": 0.03, "ranked": 0.05, "missing": 0.01}.get(case, 0.0) * label["area"] ** 0.5
+    for i in range(0, len(values), 3):
+        values[i] += chance.gauss(0, noise) if noise else 0
+        values[i + 1] += chance.gauss(0, noise) if noise else 0
+        values[i + 2] = round(chance.random(), 3) if values[i + 2] else 0.0
+    if case == "missing" and chance.random() < 0.3:
+        values = [0.0] * len(values)
+    if case == "swapped" and chance.random() < 0.6:
+        pairs = (flip_pairs or {}).get(name) or [(i, i + 1) for i in range(0, len(values) // 3 - 1, 2)]
+        for a, b in pairs:
+            values[3 * a:3 * a + 2], values[3 * b:3 * b + 2] = values[3 * b:3 * b + 2], values[3 * a:3 * a + 2]
+    return values
