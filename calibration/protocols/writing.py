@@ -17,17 +17,18 @@ Entries = Callable[[int, Poses], list[dict[str, Any]]]
 
 
 class ResultsFile(Sink):
-    """Collects the entries of every frame; `close` writes them as one JSON array."""
+    """Collects the entries of every frame; `close` writes them as one JSON array, or what `whole` makes of it."""
 
-    def __init__(self, path: pathlib.Path, entries: Entries) -> None:
-        self._path, self._entries = path, entries
+    def __init__(self, path: pathlib.Path, entries: Entries,
+                 whole: Callable[[list[dict[str, Any]]], Any] = lambda entries: entries) -> None:
+        self._path, self._entries, self._whole = path, entries, whole
         self._all: list[dict[str, Any]] = []
 
     def write(self, frame: Frame, result: Result, details: Details) -> None:  # noqa: ARG002 - the same for all
         self._all += self._entries(int(frame.source), result.poses)
 
     def close(self) -> None:
-        write_text(self._path, json.dumps(self._all) + "\n", overwrite=True)
+        write_text(self._path, json.dumps(self._whole(self._all)) + "\n", overwrite=True)
 
 
 def map_to(poses: Poses, skeleton: Skeleton) -> Poses:

@@ -18,6 +18,7 @@ PROTOCOLS: Dict[str, str] = {
     "foot": "foot",
     "halpe": "halpe",
     "halpe-26": "halpe26",
+    "posetrack": "posetrack",
 }
 
 
