@@ -92,6 +92,10 @@ class Protocol(abc.ABC):
     def sink(self, path: pathlib.Path, truth: Truth) -> Sink:
         """Writes what a model finds, as `read` reads it; a frame's source is the number of its image."""
 
+    def boxes(self, truth: Truth) -> list[dict[str, Any]] | None:  # noqa: ARG002 - most have the boxes in their labels
+        """COCO results with a box for everybody labelled; None where the annotation file itself says it."""
+        return None
+
     @abc.abstractmethod
     def poses(self, truth: Truth, found: Any, image_id: int) -> tuple[Poses, Poses]:
         """Labelled and found people of an image, to draw."""

@@ -1,4 +1,5 @@
 """People measured in head sizes (PCKh): who of the found is which of the labelled, and AP of each joint."""
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -150,7 +151,7 @@ def frame_errors(image_ids: list[int], labelled: list[People], found: list[Peopl
     return worst_first(errors, lower_is_better=True)
 
 
-def by_group(groups: dict[str, tuple[int, ...]], values: dict[str, list[float]],
+def by_group(groups: Mapping[str, tuple[int, ...]], values: dict[str, list[float]],
              digits: int = 4) -> dict[str, dict[str, float]]:
     """Means of each group of joints, and of all; joints that are never labelled are NaN and do not count."""
     indices = {**groups, "total": tuple(sorted(i for group in groups.values() for i in group))}

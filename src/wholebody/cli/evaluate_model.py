@@ -1,7 +1,10 @@
 """What wb-eval and wb-eval compare share: the flags of a model, and running it over labelled images."""
 import argparse
+import contextlib
+import json
 import pathlib
-from typing import TYPE_CHECKING, Any, Dict, Tuple
+import tempfile
+from typing import TYPE_CHECKING, Any, Dict, Iterator, Tuple
 
 from wholebody.cli.topdown_flags import add_topdown, topdown_options
 from wholebody.errors import EvaluationError
@@ -18,6 +21,8 @@ PROTOCOLS: Dict[str, str] = {
     "foot": "foot",
     "halpe": "halpe",
     "halpe-26": "halpe26",
+    "mpii": "mpii",
+    "mpii-multi": "mpii_multi",
     "posetrack": "posetrack",
 }
 
@@ -47,7 +52,7 @@ def run_model(args: argparse.Namespace, model: str, protocol: "Protocol", truth:
     """Writes what the model finds; how many images could not be read."""
     from wholebody.calibration.running import run_into
     from wholebody.cli.progress import Progress
-    with _open(args, model) as estimate:
+    with _labelled_boxes(args, protocol, truth) as boxes, _open(args, model, boxes) as estimate:
         progress = Progress(images.length, args.quiet)
         try:
             return len(run_into(estimate, images, protocol.sink(results, truth), progress).problems)
@@ -55,7 +60,20 @@ def run_model(args: argparse.Namespace, model: str, protocol: "Protocol", truth:
             progress.done()
 
 
-def _open(args: argparse.Namespace, model: str) -> "StagedEstimator":
+@contextlib.contextmanager
+def _labelled_boxes(args: argparse.Namespace, protocol: "Protocol", truth: "Truth") -> Iterator[str]:
+    """What --gt-boxes asks for: a file with the boxes of the labels; no name without it."""
+    boxes = protocol.boxes(truth) if args.gt_boxes else None
+    if boxes is None:
+        yield args.annotations if args.gt_boxes else ""
+        return
+    with tempfile.TemporaryDirectory(prefix="wholebody-eval-") as scratch:
+        path = pathlib.Path(scratch) / "boxes.json"
+        path.write_text(json.dumps(boxes))
+        yield str(path)
+
+
+def _open(args: argparse.Namespace, model: str, boxes: str) -> "StagedEstimator":
     from wholebody.calibration.averaging import AveragedEstimator
     from wholebody.engines.opening import OpenOptions, open_engine
     from wholebody.runtime.estimator import open_estimator
@@ -71,8 +89,8 @@ def _open(args: argparse.Namespace, model: str) -> "StagedEstimator":
         if args.scales != (1.0,):
             raise EvaluationError("%s: --scales is for networks that see whole frames" % model)
     options: Dict[str, Any] = topdown_options(args)
-    if args.gt_boxes:
-        options["boxes"] = args.annotations
+    if boxes:
+        options["boxes"] = boxes
     return open_estimator(model, net_resolution=args.net_resolution, threads=args.threads, flip=args.flip, **options)
 
 

@@ -120,7 +120,7 @@ def test_joints_in_a_region_to_ignore_are_nobodys_fault(tmp_path: pathlib.Path) 
     clip = one_person([1] * 3)
     for image in clip["images"]:
         image.update(ignore_regions_x=[[-5, 56, 56, -5]], ignore_regions_y=[[0, 0, 90, 90]])
-    results = one_person([1] * 3)
+    results = one_person([None] * 3)
     for person in results["annotations"]:  # wrong where nobody looks
         person["keypoints"][:18] = [v + 20 * (i % 3 == 1) for i, v in enumerate(person["keypoints"][:18])]
     assert measured(tmp_path, {"v.json": clip}, {"v.json": results}).value == 1
