@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 PROTOCOLS: Dict[str, str] = {
     "coco": "coco",
     "coco-wholebody": "wholebody",
+    "face": "face",
     "foot": "foot",
     "halpe": "halpe",
     "halpe-26": "halpe26",
+    "hand": "hand",
     "mpii": "mpii",
     "mpii-multi": "mpii_multi",
     "posetrack": "posetrack",
