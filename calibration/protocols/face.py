@@ -30,14 +30,17 @@ class Face(Landmarks):
         """A face that was not found is a failure, but has no error."""
         total = max(int(weights.sum()), 1)
         found = weights * offsets.found
-        mean = np.nanmean(np.where(offsets.found[:, None], offsets.pixels, 0.0), axis=1)
-        error = mean / np.array([_between(label) for label in offsets.labels])
+        error = offsets.errors
+        mean = error * np.array([_between(label) for label in offsets.labels])
         boxes = np.array([np.sqrt(label.box[2] * label.box[3]) for label in offsets.labels])
         within = offsets.found & (error <= _FAILURE)
-        return {"NME": _mean(error, found), "NME_box": _mean(mean / boxes, found),
+        return {"NME": offsets.mean_error(weights), "NME_box": _mean(mean / boxes, found),
                 "FR_0.1": float((weights * ~within).sum()) / total,
                 "AUC_0.1": float((weights * within * (1 - error / _FAILURE)).sum()) / total,
                 "found": float(found.sum()) / total}
+
+    def error(self, label: Thing, apart: Floats) -> tuple[float, float]:
+        return float(np.nanmean(apart)) / _between(label), 1.0
 
     def skeleton(self, count: int) -> Skeleton:
         return get_skeleton("FACE_68") if count == 68 else super().skeleton(count)

@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 
 from wholebody.calibration.protocols.base import Weights
-from wholebody.calibration.protocols.landmarks import Landmarks, Offsets
+from wholebody.calibration.protocols.landmarks import Floats, Landmarks, Offsets, Thing
 from wholebody.calibration.protocols.writing import map_to, person_score, rows_of
 from wholebody.poses import Poses
 from wholebody.skeletons import Skeleton, get_skeleton, skeleton_from_dict
@@ -30,9 +30,12 @@ class Hand(Landmarks):
         points = max(int(found.sum()), 1)
         lengths = offsets.lengths[:, None]
         curve = [_share(right < _FAR * i / _STEPS, often) for i in range(_STEPS)]
-        return {"EPE": float((near * found).sum()) / points, "NME_box": float((near / lengths * found).sum()) / points,
+        return {"EPE": offsets.mean_error(weights), "NME_box": float((near / lengths * found).sum()) / points,
                 "PCK_0.2": _share(right / lengths < _PCK, often), "AUC_30px": float(np.mean(curve)),
                 "found": float((weights * offsets.found).sum()) / max(int(weights.sum()), 1)}
+
+    def error(self, label: Thing, apart: Floats) -> tuple[float, float]:  # noqa: ARG002 - in pixels, however large
+        return float(np.nansum(apart)), float((~np.isnan(apart)).sum())
 
     def skeleton(self, count: int) -> Skeleton:  # noqa: ARG002 - there is one
         return get_skeleton("HAND_21")

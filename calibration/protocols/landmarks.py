@@ -47,6 +47,12 @@ class Offsets:
     pixels: Floats      # (N, K)
     lengths: Floats     # (N,) of the box's longer side, pixels
     found: npt.NDArray[np.bool_]
+    errors: Floats      # (N,) of what was found, as the headline counts them; 0 where nothing was
+    terms: Floats       # (N,) how many terms of the mean that is
+
+    def mean_error(self, weights: Weights) -> float:
+        """The headline, where a label counts as often as `weights` says."""
+        return float((self.errors * weights).sum()) / max(float((self.terms * weights).sum()), 1.0)
 
 
 class Landmarks(Protocol):
@@ -60,6 +66,10 @@ class Landmarks(Protocol):
 
     def statistics(self, offsets: Offsets, weights: Weights) -> dict[str, float]:
         """The numbers, where a label counts as often as `weights` says."""
+        raise NotImplementedError
+
+    def error(self, label: Thing, apart: Floats) -> tuple[float, float]:
+        """Of what was found `apart` pixels from a label, as the headline counts it, and how many terms that is."""
         raise NotImplementedError
 
     def skeleton(self, count: int) -> Skeleton:
@@ -96,15 +106,14 @@ class Landmarks(Protocol):
 
     def evaluate(self, truth: Truth, found: tuple[Thing, ...]) -> Report:
         images = tuple(sorted(image["id"] for image in truth.dataset["images"]))
-        offsets = _offsets(truth.data, found)
+        offsets = self._offsets(truth.data, found)
         place = np.array([images.index(label.image_id) for label in offsets.labels])
         sides = [side for side in dict.fromkeys(label.side for label in offsets.labels) if side]
         rows = {side: np.array([label.side == side for label in offsets.labels]) for side in sides}
         rows[self.part] = np.ones(len(place), bool)
 
         def measure(weights: Weights) -> dict[str, float]:
-            return {name: self.statistics(offsets, weights[place] * chosen)[self.headline]
-                    for name, chosen in rows.items()}
+            return {name: offsets.mean_error(weights[place] * chosen) for name, chosen in rows.items()}
 
         parts = {name: rounded(self.statistics(offsets, chosen.astype(np.int64))) for name, chosen in rows.items()}
         return Report(self.name, len(images), len(offsets.labels), len(found), parts, (self.part, self.headline),
@@ -143,13 +152,19 @@ class Landmarks(Protocol):
         for image in images:
             mine = np.array([label.image_id == image for label in offsets.labels])
             hits = int((mine & offsets.found).sum())
-            quality = self.statistics(offsets, mine.astype(np.int64))[self.headline] if hits else 0.0
             errors.append(ImageErrors(image, int(mine.sum()) - hits,
-                                      sum(thing.image_id == image for thing in found) - hits, quality))
+                                      sum(thing.image_id == image for thing in found) - hits,
+                                      offsets.mean_error(mine.astype(np.int64))))
         return worst_first(errors, lower_is_better=True)
 
+    def _offsets(self, labels: tuple[Thing, ...], found: tuple[Thing, ...]) -> Offsets:
+        pixels, lengths, hit = _paired(labels, found)
+        errors = np.array([self.error(label, apart) if there else (0.0, 0.0)
+                           for label, apart, there in zip(labels, pixels, hit, strict=True)])
+        return Offsets(labels, pixels, lengths, hit, errors[:, 0], errors[:, 1])
 
-def _offsets(labels: tuple[Thing, ...], found: tuple[Thing, ...]) -> Offsets:
+
+def _paired(labels: tuple[Thing, ...], found: tuple[Thing, ...]) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
     """Nearest pairs first, each once, of one image and side; never farther apart than the label is long."""
     lengths = np.array([label.box[2:].max() for label in labels])
     pixels = np.where([label.rows[:, 2] > 0 for label in labels], np.inf, np.nan)
@@ -168,7 +183,7 @@ def _offsets(labels: tuple[Thing, ...], found: tuple[Thing, ...]) -> Offsets:
         if not hit[i] and k not in used:
             hit[i], pixels[i] = True, apart
             used.add(k)
-    return Offsets(labels, pixels, lengths, hit)
+    return pixels, lengths, hit
 
 
 def _apart(label: Thing, found: Thing) -> Floats:

@@ -100,14 +100,14 @@ class Matches:
     recalls: npt.NDArray[np.float64]  # (R,) where precision is read
 
     def average_precision(self, weights: Weights) -> float:
-        """AP where each image counts as often as `weights` says; -1 where nobody is labelled.
+        """AP where each image counts as often as `weights` says; NaN where nobody is labelled.
 
         That a person counts n times at once, and not one after the other, changes no number: between them precision
         rises or recall stays.
         """
         people = float((self.labelled * weights).sum())
         if people == 0:
-            return -1.0
+            return float("nan")
         often = weights[self.image]
         true, false = np.cumsum(self.true * often, axis=1), np.cumsum(self.false * often, axis=1)
         precision = true / (true + false + np.spacing(1))

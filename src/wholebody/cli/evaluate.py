@@ -16,11 +16,16 @@ if TYPE_CHECKING:
 
 def main(argv: Optional[List[str]] = None) -> int:
     """Entry point of wb-eval."""
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["compare"]:
+        from wholebody.cli.evaluate_compare import main as compare
+        return compare(words[1:])
     return run_command(_parser(), _run, argv)
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="wb-eval", description="Measure how well a model, or a results file, finds people.")
+    parser = Parser(prog="wb-eval", description="Measure how well a model, or a results file, finds people. "
+                    "Two of them: wb-eval compare -h.")
     what = parser.add_argument_group("what is measured")
     what.add_argument("model", metavar="MODEL", nargs="?",
                       help="a model with a card; runs over the annotated images; without it the default network")

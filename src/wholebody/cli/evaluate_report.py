@@ -33,12 +33,17 @@ def table(parts: Dict[str, Dict[str, float]]) -> List[str]:
     ['part      AP', 'body  0.5000', 'foot  0.2500']
     """
     names = list(dict.fromkeys(name for statistics in parts.values() for name in statistics))
-    width = max(len("part"), max(len(part) for part in parts))
-    columns = [max(len(name), 6) for name in names]
+    rows = [[part] + ["%.4f" % statistics[name] if name in statistics else "" for name in names]
+            for part, statistics in parts.items()]
+    return columns([["part"] + names] + rows)
 
-    def row(head: str, cells: List[str]) -> str:
-        return "  ".join([head.ljust(width)] + [cell.rjust(space) for cell, space in zip(cells, columns)])
-    lines = [row("part", names)]
-    for part, statistics in parts.items():
-        lines.append(row(part, ["%.4f" % statistics[name] if name in statistics else "" for name in names]))
-    return lines
+
+def columns(rows: List[List[str]]) -> List[str]:
+    """Lines whose first column leans left, the others right.
+
+    >>> columns([["part", "AP"], ["whole", "1"]])
+    ['part   AP', 'whole   1']
+    """
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join([row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+                      ).rstrip() for row in rows]
