@@ -121,7 +121,7 @@ def test_people_read_a_table(place: pathlib.Path, capsys: pytest.CaptureFixture[
     assert main(words("good.json", "bad.json", "--tolerance", "1")) == 3
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "EPE of A good.json and B bad.json, 40 images"
-    assert said[1].split() == ["part", "A", "B", "B", "-", "A", "95", "of", "100"]
+    assert said[1].split() == ["part", "A", "B", "B", "-", "A", "95", "%", "interval"]
     assert said[2].startswith("hand")
     assert "+3.0000  +3.0000 to +3.0000  worse" in said[2]
 

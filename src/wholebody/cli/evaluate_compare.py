@@ -106,7 +106,7 @@ def _print(args: argparse.Namespace, report: "Report", differences: "List[Differ
     rows = [[d.part, "%.4f" % d.first, "%.4f" % d.second, "%+.4f" % d.change,
              "%+.4f to %+.4f" % (d.low, d.high) if args.resamples else "", "worse" if d.part in worse else ""]
             for d in differences]
-    print("\n".join(columns([["part", "A", "B", "B - A", "95 of 100", ""]] + rows)))
+    print("\n".join(columns([["part", "A", "B", "B - A", "95 % interval", ""]] + rows)))
     if len(report.units) < 2 and not args.quiet:
         sys.stderr.write("wb-eval compare: one %s alone says nothing about others; the interval is empty\n"
                          % ("image" if isinstance(report.units[0], int) else "sequence"))
