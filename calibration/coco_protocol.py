@@ -5,15 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from wholebody.calibration.protocols.base import (
-    ImageErrors,
-    Report,
-    Truth,
-    Weights,
-    read_coco,
-    read_entries,
-    worst_first,
-)
+from wholebody.calibration.protocols.base import ImageErrors, Report, Truth, Weights, worst_first
+from wholebody.calibration.protocols.files import check_label, layout, read_coco, read_entries
 from wholebody.calibration.protocols.oks import STATISTICS, errors_of, matches_of, run_quietly, statistics_of
 from wholebody.errors import EvaluationError
 from wholebody.packages import require
@@ -27,16 +20,27 @@ def load_annotations(path: str) -> Any:
     data = read_coco(path)
     if not any("keypoints" in entry for entry in data["annotations"]):
         raise EvaluationError(f"{path}: no annotation has keypoints; expected a person_keypoints file")
+    for entry in data["annotations"]:
+        check_label(entry, (51,), path)
+        entry.setdefault("iscrowd", 0)
+        if type(entry.get("id")) is not int or type(entry.get("num_keypoints")) is not int:
+            raise EvaluationError(f"{path}: annotation {str(entry.get('id'))[:40]}: id and num_keypoints: expected "
+                                  f"whole numbers, got {str(entry.get('num_keypoints'))[:40]}")
     truth = coco.COCO()
     truth.dataset = data
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), layout(path, "COCO annotations"):
         truth.createIndex()
     return truth
 
 
 def read_results(truth: Any, path: str) -> list[dict[str, Any]]:
     """A COCO results file of these images."""
-    return read_entries(path, Truth(truth.dataset, path), {"keypoints": (51,)})
+    entries = read_entries(path, Truth(truth.dataset, path), {"keypoints": (51,)})
+    for i, entry in enumerate(entries):
+        if type(entry.get("category_id")) is not int:
+            raise EvaluationError(f"{path}: entry {i}: expected a category_id, 1 for a person, got "
+                                  f"{str(entry.get('category_id'))[:40]}")
+    return entries
 
 
 def evaluate(truth: Any, results: str) -> Report:

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from wholebody.calibration.protocols.base import read_json
-from wholebody.calibration.protocols.head_sizes import LabelledFrame, People, head_size, nobody
+from wholebody.calibration.protocols.files import layout, read_json
+from wholebody.calibration.protocols.head_sizes import Floats, LabelledFrame, People, head_size, nobody
 from wholebody.errors import EvaluationError
 
-Read = tuple[list[LabelledFrame], dict[int, str]]    # frames, and the file names of their pictures
+_LARGEST = 1e6
 
 
 def files_of(path: str, what: str) -> list[tuple[str, Any]]:
@@ -27,13 +27,15 @@ def annolist_frames(data: dict[str, Any], where: str, ids: Sequence[int], first:
                                                                                                        LabelledFrame]]:
     """Picture names and frames, numbered from `first`; `ids` are the file's numbers of the joints, in our order."""
     for i, image in enumerate(data["annolist"]):
-        name = str(_only(image.get("image", {})).get("name", ""))
-        people = [person for person in _list(image.get("annorect", [])) if person]
-        regions = tuple(np.array([[_only(p["x"]), _only(p["y"])] for p in _list(region.get("point", []))], float)
-                        for region in _list(image.get("ignore_regions", [])))
-        sequence = str(pathlib.PurePosixPath(name).parent) + "|" + where
-        yield name, LabelledFrame(first + i, sequence, _people(people, f"{where}: {name}", ids), regions,
-                                  bool(people))
+        with layout(f"{where}: annolist {i}", "an entry of MPII's and PoseTrack's annotation lists"):
+            name = str(_only(image.get("image", {})).get("name", ""))
+            people = [person for person in _list(image.get("annorect", [])) if person]
+            regions = tuple(np.array([[_only(p["x"]), _only(p["y"])] for p in _list(region.get("point", []))], float)
+                            for region in _list(image.get("ignore_regions", [])))
+            sequence = str(pathlib.PurePosixPath(name).parent) + "|" + where
+            frame = LabelledFrame(first + i, sequence, _people(people, f"{where}: {name}", ids),
+                                  tuple(map(checked, regions)), bool(people))
+        yield name, frame
 
 
 def _people(rects: list[dict[str, Any]], where: str, ids: Sequence[int]) -> People:
@@ -49,8 +51,21 @@ def _people(rects: list[dict[str, Any]], where: str, ids: Sequence[int]) -> Peop
                 j = ids.index(number)
                 points[i, j], there[i, j] = (_only(point["x"]), _only(point["y"])), True
                 scores[i, j] = _only(point.get("score", 0.0))
-    return People(points, there, np.array([_head(rect, where) for rect in rows]), scores,
-                  [_only(rect.get("track_id")) for rect in rows])
+    return People(checked(points), there, checked(np.array([_head(rect, where) for rect in rows])), checked(scores),
+                  [_track(_only(rect.get("track_id"))) for rect in rows])
+
+
+def checked(values: Floats) -> Floats:
+    """ValueError unless all are numbers of a picture."""
+    if not (np.abs(values) < _LARGEST).all():
+        raise ValueError("a number that no picture has")
+    return values
+
+
+def _track(number: Any) -> int | None:
+    if number is not None and type(number) is not int:
+        raise ValueError(f"track_id {str(number)[:40]}")
+    return number
 
 
 def _head(rect: dict[str, Any], where: str) -> float:
@@ -91,5 +106,5 @@ def posetrack_people(entries: list[dict[str, Any]], joints: Sequence[int | None]
         heads.append(head_size(x, y, x + width, y + height))
     if not entries:
         return nobody(len(joints))
-    return People(rows[..., :2], np.asarray(rows.any(axis=2)), np.array(heads), scores,
-                  [entry.get("track_id") for entry in entries])
+    return People(checked(rows[..., :2]), np.asarray(rows.any(axis=2)), checked(np.array(heads)), checked(scores),
+                  [_track(entry.get("track_id")) for entry in entries])

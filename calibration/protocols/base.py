@@ -1,6 +1,5 @@
 """What every protocol has in common: labels, results, and a report whose numbers can be taken over other images."""
 import abc
-import json
 import pathlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wholebody.errors import EvaluationError
 from wholebody.poses import Poses
 from wholebody.runtime.sinks.base import Sink
 
@@ -105,61 +103,6 @@ def worst_first(errors: Iterable[ImageErrors], lower_is_better: bool = False) ->
     """Most missed and false first, then by quality."""
     sign = -1 if lower_is_better else 1
     return tuple(sorted(errors, key=lambda e: (-(e.missed + e.false), sign * e.quality, e.image_id)))
-
-
-def read_json(path: str, what: str) -> Any:
-    """A JSON file; `what` names it in messages."""
-    try:
-        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise EvaluationError(f"cannot read {what} {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise EvaluationError(f"{what} {path} are not valid JSON: {error}") from error
-
-
-def read_coco(path: str) -> dict[str, Any]:
-    """Annotations in COCO's layout, with whatever keypoints they have."""
-    data = read_json(path, "annotations")
-    if not isinstance(data, dict) or not {"images", "annotations", "categories"} <= set(data):
-        raise EvaluationError(f"{path}: expected COCO annotations with images, annotations and categories")
-    for image in data["images"]:
-        if not isinstance(image, dict) or not {"id", "file_name"} <= set(image):
-            raise EvaluationError(f"{path}: every image needs id and file_name, got {str(image)[:60]}")
-    return data
-
-
-def read_entries(path: str, truth: Truth, fields: dict[str, tuple[int, ...]]) -> list[dict[str, Any]]:
-    """A results file: entries with image_id, score, and each of `fields` with one of its numbers of values."""
-    entries = read_json(path, "results")
-    if not isinstance(entries, list):
-        raise EvaluationError(f"{path}: expected a JSON array of COCO results, got {type(entries).__name__}")
-    for i, entry in enumerate(entries):
-        wrong = [name for name in ("image_id", "score") if not isinstance(entry, dict) or name not in entry]
-        if wrong:
-            raise EvaluationError(f"{path}: entry {i}: expected image_id, score and {', '.join(fields)}, "
-                                  f"{wrong[0]} is missing")
-        for name, counts in fields.items():
-            check_numbers(entry.get(name), counts, f"{path}: entry {i}: {name}")
-    check_images({entry["image_id"] for entry in entries}, truth, path)
-    return entries
-
-
-def check_numbers(values: Any, counts: tuple[int, ...], where: str) -> None:
-    """EvaluationError unless there are as many numbers as one of `counts`."""
-    expected = " or ".join(str(count) for count in counts)
-    if not isinstance(values, list) or len(values) not in counts:
-        got = f"{len(values)}" if isinstance(values, list) else "none" if values is None else type(values).__name__
-        raise EvaluationError(f"{where}: expected a list of {expected} numbers, got {got}")
-    if not all(isinstance(value, (int, float)) for value in values):
-        raise EvaluationError(f"{where}: expected {expected} numbers, one is none")
-
-
-def check_images(numbers: set[Any], truth: Truth, where: str) -> None:
-    """EvaluationError when results name images that are not labelled."""
-    foreign = sorted(numbers - {image["id"] for image in truth.dataset["images"]}, key=str)
-    if foreign:
-        raise EvaluationError(f"{where}: image_id {foreign[0]} is not in the annotations ({len(foreign)} such); "
-                              "was it made from other images?")
 
 
 def rounded(statistics: dict[str, float]) -> dict[str, float]:

@@ -3,25 +3,15 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from wholebody.calibration.protocols.base import (
-    ImageErrors,
-    Protocol,
-    Report,
-    Truth,
-    Weights,
-    check_numbers,
-    read_coco,
-    worst_first,
-)
+from wholebody.calibration.protocols.base import ImageErrors, Protocol, Report, Truth, Weights, worst_first
 from wholebody.calibration.protocols.drawn import poses_of
+from wholebody.calibration.protocols.files import check_label, read_coco
 from wholebody.calibration.protocols.oks import STATISTICS, Part, errors_of, evaluate_part, matches_of, statistics_of
 from wholebody.calibration.protocols.writing import ResultsFile, map_to, person_score, rows_of
 from wholebody.errors import EvaluationError
 from wholebody.poses import Poses
 from wholebody.runtime.sinks import Sink
 from wholebody.skeletons import Skeleton
-
-_NEEDED = ("image_id", "area", "bbox")
 
 
 class ByPart(Protocol):
@@ -35,9 +25,13 @@ class ByPart(Protocol):
         values: list[float] = entry["keypoints"]
         return values
 
+    def counts(self) -> tuple[int, ...]:
+        """How many numbers `keypoints` of a label may have."""
+        return (3 * len(self.skeleton.keypoints),)
+
     def check_label(self, label: dict[str, Any], where: str) -> None:
         """EvaluationError unless the label has the points of this protocol."""
-        check_numbers(label.get("keypoints"), (3 * len(self.skeleton.keypoints),), where)
+        check_label(label, self.counts(), where)
 
     def load(self, path: str) -> Truth:
         data = read_coco(path)
@@ -45,11 +39,7 @@ class ByPart(Protocol):
         if not labels:
             raise EvaluationError(f"{path}: no annotation has keypoints; expected those of {self.name}")
         for label in labels:
-            where = f"{path}: annotation {label.get('id')}"
-            missing = [name for name in _NEEDED if name not in label]
-            if missing:
-                raise EvaluationError(f"{where}: no {missing[0]}; expected {', '.join(_NEEDED)} and keypoints")
-            self.check_label(label, where)
+            self.check_label(label, path)
         return Truth(data, path, labels)
 
     def evaluate(self, truth: Truth, found: list[dict[str, Any]]) -> Report:

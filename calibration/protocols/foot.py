@@ -1,8 +1,9 @@
 """OpenPose's foot set: AP over six points, three a foot."""
 from typing import Any
 
-from wholebody.calibration.protocols.base import Truth, check_numbers, read_entries
+from wholebody.calibration.protocols.base import Truth
 from wholebody.calibration.protocols.by_part import ByPart
+from wholebody.calibration.protocols.files import read_entries
 from wholebody.calibration.protocols.oks import Part
 from wholebody.skeletons import get_skeleton, skeleton_from_dict
 
@@ -33,10 +34,10 @@ class Foot(ByPart):
         return Truth(truth.dataset, truth.where, [_only_feet(label) for label in truth.data])
 
     def read(self, path: str, truth: Truth) -> list[dict[str, Any]]:
-        return [_only_feet(entry) for entry in read_entries(path, truth, {"keypoints": (18, 69)})]
+        return [_only_feet(entry) for entry in read_entries(path, truth, {"keypoints": self.counts()})]
 
-    def check_label(self, label: dict[str, Any], where: str) -> None:
-        check_numbers(label.get("keypoints"), (18, 69), where)
+    def counts(self) -> tuple[int, ...]:
+        return 18, 69
 
 
 def _only_feet(entry: dict[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from wholebody.calibration.protocols.base import Truth, check_numbers, read_entries
+from wholebody.calibration.protocols.base import Truth
 from wholebody.calibration.protocols.by_part import ByPart
+from wholebody.calibration.protocols.files import read_entries
 from wholebody.calibration.protocols.oks import Part
 from wholebody.skeletons import Skeleton, get_skeleton
 
@@ -41,14 +42,11 @@ class Halpe(ByPart):
         return Truth(truth.dataset, truth.where, [self._label(label) for label in truth.data])
 
     def read(self, path: str, truth: Truth) -> list[dict[str, Any]]:
-        entries = read_entries(path, truth, {"keypoints": self._accepted()})
+        entries = read_entries(path, truth, {"keypoints": self.counts()})
         cut = [dict(entry, keypoints=entry["keypoints"][:self._numbers]) for entry in entries]
         return [entry for entry in cut if any(v > 0 for v in entry["keypoints"][2::3])]
 
-    def check_label(self, label: dict[str, Any], where: str) -> None:
-        check_numbers(label.get("keypoints"), self._accepted(), where)
-
-    def _accepted(self) -> tuple[int, ...]:
+    def counts(self) -> tuple[int, ...]:
         return tuple(dict.fromkeys((self._numbers, 3 * 136)))  # Halpe-26 are the first points of Halpe-136
 
     def _label(self, label: dict[str, Any]) -> dict[str, Any]:

@@ -7,20 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from wholebody.calibration.protocols.base import (
-    ImageErrors,
-    Protocol,
-    Report,
-    Truth,
-    Weights,
-    check_images,
-    check_numbers,
-    read_coco,
-    read_json,
-    rounded,
-    worst_first,
-)
+from wholebody.calibration.protocols.base import ImageErrors, Protocol, Report, Truth, Weights, rounded, worst_first
 from wholebody.calibration.protocols.drawn import plain_skeleton, poses_of
+from wholebody.calibration.protocols.files import check_numbers, read_coco, read_list
 from wholebody.calibration.protocols.writing import ResultsFile
 from wholebody.errors import EvaluationError
 from wholebody.poses import Poses
@@ -93,10 +82,7 @@ class Landmarks(Protocol):
         return Truth(data, path, labels)
 
     def read(self, path: str, truth: Truth) -> tuple[Thing, ...]:
-        entries = read_json(path, "results")
-        if not isinstance(entries, list) or not all(isinstance(e, dict) and "image_id" in e for e in entries):
-            raise EvaluationError(f"{path}: expected a JSON array of COCO results with image_id and the points")
-        check_images({entry["image_id"] for entry in entries}, truth, path)
+        entries = read_list(path, truth)
         found = [thing for i, entry in enumerate(entries) for thing in self._things(entry, f"{path}: entry {i}")]
         points = len(truth.data[0].rows)
         for thing in found:
@@ -143,6 +129,7 @@ class Landmarks(Protocol):
                 continue
             check_numbers(entry[field], tuple(3 * count for count in self.counts), f"{where}: {field}")
             box = entry.get(field.replace("kpts", "box") if named else "bbox") or [0, 0, 0, 0]
+            check_numbers(box, (4,), f"{where}: box")
             things.append(Thing(entry["image_id"], side, np.array(entry[field], float).reshape(-1, 3),
                                 np.array(box, float)))
         return things

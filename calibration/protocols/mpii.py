@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from wholebody.calibration.protocols.base import Report, Truth, Weights, read_entries, rounded
+from wholebody.calibration.protocols.base import Report, Truth, Weights, rounded
+from wholebody.calibration.protocols.files import read_entries
 from wholebody.calibration.protocols.head_sizes import People, frame_errors, match, nobody
 from wholebody.calibration.protocols.in_head_sizes import Found, InHeadSizes
 from wholebody.calibration.protocols.mpii_files import Labels, read_labels, read_predictions

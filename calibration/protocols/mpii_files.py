@@ -5,12 +5,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from wholebody.calibration.protocols.base import read_json
+from wholebody.calibration.protocols.annolist import checked
+from wholebody.calibration.protocols.files import layout, read_json
 from wholebody.calibration.protocols.head_sizes import LabelledFrame, People, head_size
 from wholebody.errors import EvaluationError
 from wholebody.packages import require
 
 _FIELDS = ("image", "joints", "joints_vis", "center", "scale")
+_JOINTS = 16
 _SIDE, _DOWN = 200.0, 15.0  # pixels of a person of scale 1, and how far below its centre the box's is
 
 
@@ -30,8 +32,16 @@ def read_labels(path: str) -> tuple[list[str], Labels]:
             isinstance(entry, dict) and set(_FIELDS) <= set(entry) for entry in entries):
         raise EvaluationError(f"{path}: expected MPII's list of people with {', '.join(_FIELDS)}, as mpii_val.json has "
                               "them")
-    points, there, heads = _from_mat(path, len(entries)) or _from_entries(entries, path)
+    from_mat = _from_mat(path, len(entries))
+    with layout(path, "MPII's list of people"):
+        return _read_labels(entries, from_mat or _from_entries(entries, path))
+
+
+def _read_labels(entries: list[dict[str, Any]], of: tuple[Any, Any, Any]) -> tuple[list[str], Labels]:
+    points, there, heads = checked(of[0]), of[1], checked(of[2])
     names = list(dict.fromkeys(entry["image"] for entry in entries))
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("an image whose name is no text")
     numbers = {name: i for i, name in enumerate(names, 1)}
     ids = np.array([numbers[entry["image"]] for entry in entries])
     people = People(points, there, heads, np.zeros(there.shape), [None] * len(entries))
@@ -65,8 +75,10 @@ def _from_entries(entries: list[dict[str, Any]], path: str) -> tuple[Any, Any, A
         raise EvaluationError(f"{path}: entry {missing[0]} has no head_box [x1, y1, x2, y2], by which distances count; "
                               f"put {_mat_name(pathlib.Path(path))} beside the file")
     points = np.array([entry["joints"] for entry in entries], float) - 1
-    return points, np.array([entry["joints_vis"] for entry in entries]) > 0, np.array(
-        [head_size(*entry["head_box"]) for entry in entries])
+    there = np.array([entry["joints_vis"] for entry in entries], float) > 0
+    if points.shape != (len(entries), _JOINTS, 2) or there.shape != points.shape[:2]:
+        raise ValueError(f"joints of shape {points.shape}, joints_vis of {there.shape}")
+    return points, there, np.array([head_size(*entry["head_box"]) for entry in entries])
 
 
 def read_predictions(path: str, labels: Labels) -> dict[int, People]:
@@ -89,4 +101,4 @@ def _box(entry: dict[str, Any]) -> list[float]:
     x, y = entry["center"]
     scale = entry["scale"]
     side = _SIDE * scale
-    return [x - side / 2, y + _DOWN * scale - side / 2, side, side]
+    return [float(v) for v in (x - side / 2, y + _DOWN * scale - side / 2, side, side)]

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from wholebody.calibration.protocols.annolist import annolist_frames
-from wholebody.calibration.protocols.base import Report, Truth, Weights, read_json
+from wholebody.calibration.protocols.base import Report, Truth, Weights
+from wholebody.calibration.protocols.files import read_json
 from wholebody.calibration.protocols.head_sizes import (
     ap_of,
     by_group,

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from wholebody.calibration.protocols.annolist import annolist_frames, files_of, posetrack_people
-from wholebody.calibration.protocols.base import Report, Truth, Weights, check_images
+from wholebody.calibration.protocols.annolist import annolist_frames, checked, files_of, posetrack_people
+from wholebody.calibration.protocols.base import Report, Truth, Weights
+from wholebody.calibration.protocols.files import check_images, check_pictures, layout
 from wholebody.calibration.protocols.head_sizes import (
     LabelledFrame,
     People,
@@ -47,12 +48,14 @@ class PoseTrack(InHeadSizes):
         frames: list[LabelledFrame] = []
         names: dict[int, str] = {}
         for where, data in files_of(path, "annotations"):
-            if isinstance(data, dict) and "annolist" in data:
+            if isinstance(data, dict) and isinstance(data.get("annolist"), list):
                 for name, frame in annolist_frames(data, where, range(len(_JOINTS)), len(frames)):
                     frames.append(frame)
                     names[frame.image_id] = name
             elif isinstance(data, dict) and {"images", "annotations"} <= set(data):
-                for image, frame in _frames_2018(data, where):
+                with layout(where, "PoseTrack's images and annotations"):
+                    read = _frames_2018(data, where)
+                for image, frame in read:
                     frames.append(frame)
                     names[frame.image_id] = image["file_name"]
             else:
@@ -63,7 +66,7 @@ class PoseTrack(InHeadSizes):
         found: Found = {}
         numbers = {image["file_name"]: image["id"] for image in truth.dataset["images"]}
         for where, data in files_of(path, "results"):
-            if isinstance(data, dict) and "annolist" in data:
+            if isinstance(data, dict) and isinstance(data.get("annolist"), list):
                 for name, frame in annolist_frames(data, where, range(len(_JOINTS)), 0):
                     if name not in numbers:
                         raise EvaluationError(f"{where}: {name} is not in the annotations; was it made from others?")
@@ -73,10 +76,11 @@ class PoseTrack(InHeadSizes):
             if not isinstance(entries, list) or not all(isinstance(e, dict) and "keypoints" in e for e in entries):
                 raise EvaluationError(f"{where}: expected results in PoseTrack's layout: annotations with image_id, "
                                       "keypoints, scores and, to measure tracking, track_id")
-            joints = _places(data) if isinstance(data, dict) else _places({})
-            check_images({entry.get("image_id") for entry in entries}, truth, where)
-            for number, rows in _by_image(entries).items():
-                found[number] = posetrack_people(rows, joints)
+            check_images(entries, truth, where)
+            with layout(where, "PoseTrack's results"):
+                joints = _places(data) if isinstance(data, dict) else _places({})
+                for number, rows in _by_image(entries).items():
+                    found[number] = posetrack_people(rows, joints)
         return found
 
     def evaluate(self, truth: Truth, found: Found) -> Report:
@@ -126,6 +130,7 @@ class PoseTrack(InHeadSizes):
 
 
 def _frames_2018(data: dict[str, Any], where: str) -> list[tuple[dict[str, Any], LabelledFrame]]:
+    check_pictures(data["images"], where)
     joints, rows = _places(data), _by_image(data["annotations"])
     frames = []
     for image in data["images"]:
@@ -134,7 +139,7 @@ def _frames_2018(data: dict[str, Any], where: str) -> list[tuple[dict[str, Any],
         sequence = str(pathlib.PurePosixPath(image["file_name"]).parent) + "|" + where
         frames.append((image, LabelledFrame(image["id"], sequence,
                                             posetrack_people(people, joints),
-                                            tuple(np.stack([x, y], axis=1).astype(float) for x, y in regions),
+                                            tuple(checked(np.stack([x, y], axis=1).astype(float)) for x, y in regions),
                                             bool(people))))
     return frames
 

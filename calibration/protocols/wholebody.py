@@ -2,8 +2,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from wholebody.calibration.protocols.base import Truth, check_numbers, read_entries
+from wholebody.calibration.protocols.base import Truth
 from wholebody.calibration.protocols.by_part import ByPart
+from wholebody.calibration.protocols.files import check_numbers, read_entries
 from wholebody.calibration.protocols.oks import Part
 from wholebody.skeletons import get_skeleton
 
@@ -13,6 +14,7 @@ _FIELDS = {"keypoints": "body", "foot_kpts": "foot", "face_kpts": "face", "lefth
 _POINTS = {"keypoints": 17, "foot_kpts": 6, "face_kpts": 68, "lefthand_kpts": 21, "righthand_kpts": 21}
 _SCORES = {"keypoints": "score", "foot_kpts": "foot_score", "face_kpts": "face_score",
            "lefthand_kpts": "lefthand_score", "righthand_kpts": "righthand_score"}
+_ALL_SCORES = (*_SCORES.values(), "wholebody_score")
 
 
 def _all_points(entry: dict[str, Any]) -> list[float]:
@@ -45,11 +47,19 @@ class CocoWholeBody(ByPart):
         return _all_points(entry)
 
     def check_label(self, label: dict[str, Any], where: str) -> None:
+        super().check_label(label, where)
         for field, count in _POINTS.items():
-            check_numbers(label.get(field), (3 * count,), f"{where}: {field}")
+            check_numbers(label.get(field), (3 * count,), f"{where}: annotation {label.get('id')}: {field}")
+
+    def counts(self) -> tuple[int, ...]:
+        return (3 * _POINTS["keypoints"],)
 
     def read(self, path: str, truth: Truth) -> list[dict[str, Any]]:
-        return read_entries(path, truth, {field: (3 * count,) for field, count in _POINTS.items()})
+        entries = read_entries(path, truth, {field: (3 * count,) for field, count in _POINTS.items()})
+        for i, entry in enumerate(entries):
+            for name in _ALL_SCORES:
+                check_numbers([entry.get(name, 0)], (1,), f"{path}: entry {i}: {name}")
+        return entries
 
     def entry(self, image_id: int, values: list[float], score: float) -> dict[str, Any]:
         entry: dict[str, Any] = {"image_id": image_id, "category_id": 1, "score": score}
