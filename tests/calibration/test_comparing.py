@@ -145,3 +145,16 @@ def test_a_file_that_is_missing_is_one_line(place: pathlib.Path, capsys: pytest.
     assert main(words("good.json", "gone.json")) == 1
     said = capsys.readouterr().err
     assert said == "wb-eval compare: error: cannot read results gone.json: No such file or directory\n"
+
+
+def test_one_sequence_says_nothing_about_others(place: pathlib.Path, capsys: pytest.CaptureFixture[str]) -> None:
+    points = [v for k in range(17) for v in (10 * k + 1, 5, 1)]
+    clip = {"images": [{"id": i, "file_name": f"v/{i}.jpg"} for i in (1, 2)], "annotations": [
+        {"image_id": i, "keypoints": points, "scores": [0.5] * 17, "bbox_head": [0, 0, 30, 40]} for i in (1, 2)]}
+    for name, kept in (("truth", 2), ("a", 2), ("b", 1)):
+        pathlib.Path(f"{name}.json").write_text(json.dumps(dict(clip, annotations=clip["annotations"][:kept])))
+    assert main(["compare", "a.json", "b.json", "--annotations", "truth.json", "--protocol", "posetrack"]) == 0
+    said = capsys.readouterr()
+    assert "one sequence alone says nothing about others" in said.err
+    total = next(line for line in said.out.splitlines() if line.startswith("total"))
+    assert total.split() == ["total", "1.0000", "0.5000", "-0.5000", "-0.5000", "to", "-0.5000"]

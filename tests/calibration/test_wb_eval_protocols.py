@@ -186,3 +186,8 @@ def test_a_protocol_that_is_not_known_is_refused(place: pathlib.Path, capsys: py
     assert leaving.value.code == 2
     said = capsys.readouterr().err
     assert all(name in said for name in PROTOCOLS)
+
+
+def test_the_page_about_evaluation_has_every_protocol() -> None:
+    page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    assert {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")} - {"--protocol"} == set(PROTOCOLS)
