@@ -190,4 +190,5 @@ def test_a_protocol_that_is_not_known_is_refused(place: pathlib.Path, capsys: py
 
 def test_the_page_about_evaluation_has_every_protocol() -> None:
     page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
-    assert {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")} - {"--protocol"} == set(PROTOCOLS)
+    named = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
+    assert named - {"--protocol"} == set(PROTOCOLS)

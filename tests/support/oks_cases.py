@@ -27,7 +27,7 @@ def labels(fields, images=6, people=4, seed=7):
             "annotations": entries + [nobody], "categories": [{"id": 1, "name": "person"}]}
 
 
-def results(truth, case, flip_pairs=None, seed=3):
+def results(truth, case, seed=3):
     """What a model of this kind finds: each of CASES goes wrong in its own way."""
     chance = random.Random("%s %d" % (case, seed))
     found = []
@@ -39,9 +39,11 @@ def results(truth, case, flip_pairs=None, seed=3):
             continue
         entry = {"image_id": label["image_id"], "category_id": 1, "score": round(chance.random(), 6)}
         for name in names:
-            entry[name] = _found(chance, label, name, case, flip_pairs)
+            entry[name] = _found(chance, label, name, case)
             if case == "ranked" and name != "keypoints":
                 entry[name.replace("kpts", "score")] = round(chance.random(), 6)
+        if case == "swapped" and "lefthand_kpts" in entry and chance.random() < 0.6:
+            entry["lefthand_kpts"], entry["righthand_kpts"] = entry["righthand_kpts"], entry["lefthand_kpts"]
         if case == "ranked":
             entry["wholebody_score"] = round(chance.random(), 6)
         found.append(entry)
@@ -64,7 +66,7 @@ def _points(chance, count, box, unseen):
     return values
 
 
-def _found(chance, label, name, case, flip_pairs):
+def _found(chance, label, name, case):
     values = [float(v) for v in label[name]]
     noise = {"shifted": 0.03, "ranked": 0.05, "missing": 0.01}.get(case, 0.0) * label["area"] ** 0.5
     for i in range(0, len(values), 3):
@@ -74,7 +76,19 @@ def _found(chance, label, name, case, flip_pairs):
     if case == "missing" and chance.random() < 0.3:
         values = [0.0] * len(values)
     if case == "swapped" and chance.random() < 0.6:
-        pairs = (flip_pairs or {}).get(name) or [(i, i + 1) for i in range(0, len(values) // 3 - 1, 2)]
-        for a, b in pairs:
-            values[3 * a:3 * a + 2], values[3 * b:3 * b + 2] = values[3 * b:3 * b + 2], values[3 * a:3 * a + 2]
+        for a, b in _sides(name, len(values) // 3):
+            values[3 * a:3 * a + 3], values[3 * b:3 * b + 3] = values[3 * b:3 * b + 3], values[3 * a:3 * a + 3]
     return values
+
+
+def _sides(name, count):
+    """Points of the left and of the right side."""
+    if name == "foot_kpts":
+        return [(0, 3), (1, 4), (2, 5)]
+    if name == "face_kpts":
+        return [(i, 16 - i) for i in range(8)] + [(36, 45), (39, 42)]
+    if name != "keypoints":
+        return []  # a hand is exchanged as a whole
+    pairs = [(i, i + 1) for i in range(1, 17, 2)]
+    pairs += [(20, 21), (22, 23), (24, 25)] if count >= 26 else []
+    return pairs + ([(94 + i, 115 + i) for i in range(21)] if count == 136 else [])

@@ -29,9 +29,11 @@ def _parser() -> Parser:
     what = parser.add_argument_group("what is measured")
     what.add_argument("model", metavar="MODEL", nargs="?",
                       help="a model with a card; runs over the annotated images; without it the default network")
-    what.add_argument("--results", metavar="FILE.json", help="a results file instead, as wb-run --coco writes")
+    what.add_argument("--results", metavar="FILE.json", help="a results file instead, as wb-run --coco writes or "
+                      "as the protocol has it; of PoseTrack also a folder")
     what.add_argument("--images", metavar="DIR", help="the annotated images")
-    what.add_argument("--annotations", metavar="FILE.json", required=True, help="labels in the protocol's own layout")
+    what.add_argument("--annotations", metavar="FILE.json", required=True,
+                      help="labels in the protocol's own layout; of PoseTrack also a folder")
     what.add_argument("--protocol", choices=sorted(PROTOCOLS), default="coco", help="how it is measured")
     add_network(parser)
     output = parser.add_argument_group("output")

@@ -31,7 +31,8 @@ def _parser() -> Parser:
                       "them): what there was")
     what.add_argument("second", metavar="B", help="the same: what is new")
     what.add_argument("--images", metavar="DIR", help="the annotated images; results files need none")
-    what.add_argument("--annotations", metavar="FILE.json", required=True, help="labels in the protocol's own layout")
+    what.add_argument("--annotations", metavar="FILE.json", required=True,
+                      help="labels in the protocol's own layout; of PoseTrack also a folder")
     what.add_argument("--protocol", choices=sorted(PROTOCOLS), default="coco", help="how it is measured")
     add_network(parser)
     how = parser.add_argument_group("comparison")
