@@ -79,7 +79,8 @@ class ByPart(Protocol):
 
 
 def _counts(label: dict[str, Any], protocol: ByPart) -> bool:
-    return not label.get("iscrowd", 0) and any(v > 0 for v in protocol.whole(label)[2::3])
+    crowd = label.get("iscrowd", 0) and not protocol.parts[-1].crowds_count
+    return not crowd and any(v > 0 for v in protocol.whole(label)[2::3])
 
 
 def _all_missed(labels: list[dict[str, Any]], protocol: ByPart) -> tuple[ImageErrors, ...]:

@@ -25,7 +25,8 @@ def _parts(skeleton: Skeleton) -> list[Part]:
     for name, of in [*_PARTS.items(), ("full", tuple(part for part, _ in skeleton.parts))]:
         indices = tuple(sorted(i for part in of for i in skeleton.part(part)))
         if indices:
-            parts.append(Part(name, tuple(sigmas[i] for i in indices), _points(indices), drops_unseen=False))
+            parts.append(Part(name, tuple(sigmas[i] for i in indices), _points(indices), drops_unseen=False,
+                              crowds_count=True))
     return parts
 
 
@@ -39,7 +40,8 @@ class Halpe(ByPart):
 
     def load(self, path: str) -> Truth:
         truth = super().load(path)
-        return Truth(truth.dataset, truth.where, [self._label(label) for label in truth.data])
+        return Truth(truth.dataset, truth.where, [dict(label, keypoints=label["keypoints"][:self._numbers])
+                                                  for label in truth.data])
 
     def read(self, path: str, truth: Truth) -> list[dict[str, Any]]:
         entries = read_entries(path, truth, {"keypoints": self.counts()})
@@ -48,11 +50,6 @@ class Halpe(ByPart):
 
     def counts(self) -> tuple[int, ...]:
         return tuple(dict.fromkeys((self._numbers, 3 * 136)))  # Halpe-26 are the first points of Halpe-136
-
-    def _label(self, label: dict[str, Any]) -> dict[str, Any]:
-        values = label["keypoints"][:self._numbers]
-        seen = any(v > 0 for v in values[2::3])
-        return dict(label, keypoints=values, iscrowd=label.get("iscrowd", 0) if not seen else 0)
 
 
 PROTOCOL = Halpe("halpe", "HALPE_136")

@@ -25,6 +25,7 @@ class Part:
     of: Callable[[dict[str, Any]], Values]
     score: str = "score"                       # the field of a result that ranks it; `score` where it is missing
     drops_unseen: bool = True                  # a result without a point of this part does not count at all
+    crowds_count: bool = False                 # a crowd with a point of this part counts like anybody
 
 
 def evaluate_part(images: list[dict[str, Any]], labels: list[dict[str, Any]], found: list[dict[str, Any]],
@@ -63,9 +64,10 @@ def _labels(labels: list[dict[str, Any]], part: Part) -> list[dict[str, Any]]:
     entries = []
     for i, label in enumerate(labels, 1):
         values = part.of(label)
-        entries.append({"id": i, "image_id": label["image_id"], "category_id": 1, "iscrowd": label.get("iscrowd", 0),
-                        "area": label["area"], "bbox": label["bbox"], "keypoints": values,
-                        "num_keypoints": sum(v > 0 for v in values[2::3])})
+        seen = sum(v > 0 for v in values[2::3])
+        crowd = 0 if part.crowds_count and seen else label.get("iscrowd", 0)
+        entries.append({"id": i, "image_id": label["image_id"], "category_id": 1, "iscrowd": crowd,
+                        "area": label["area"], "bbox": label["bbox"], "keypoints": values, "num_keypoints": seen})
     return entries
 
 

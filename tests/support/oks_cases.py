@@ -3,11 +3,11 @@ import json
 import random
 
 FIELDS = {"keypoints": 17, "foot_kpts": 6, "face_kpts": 68, "lefthand_kpts": 21, "righthand_kpts": 21}
-CASES = ("perfect", "shifted", "missing", "swapped", "ranked", "false")
+CASES = ("perfect", "shifted", "missing", "swapped", "ranked", "false", "boxed")
 
 
 def labels(fields, images=6, people=4, seed=7):
-    """Annotations with `fields` (name -> points); some parts and people have no points, one is a crowd."""
+    """Annotations with `fields` (name -> points); some parts and people have no points, two are crowds."""
     chance = random.Random(seed)
     entries = []
     for image in range(1, images + 1):
@@ -20,6 +20,7 @@ def labels(fields, images=6, people=4, seed=7):
                 entry[name] = _points(chance, count, (x, y, side, 2 * side), unseen=chance.random() < 0.25)
             entry["num_keypoints"] = sum(v > 0 for v in entry["keypoints"][2::3])
             entries.append(entry)
+    entries[1]["iscrowd"] = 1
     nobody = dict(entries[-1], id=len(entries) + 1, num_keypoints=0, iscrowd=1)
     nobody.update({name: [0.0] * (3 * count) for name, count in fields.items()})
     return {"images": [{"id": i, "file_name": "%d.jpg" % i, "width": 640, "height": 480}
@@ -33,7 +34,9 @@ def results(truth, case, seed=3):
     found = []
     for number, label in enumerate(truth["annotations"]):
         names = [name for name in FIELDS if name in label]
-        if label["num_keypoints"] == 0 and not any(v > 0 for name in names for v in label[name][2::3]):
+        if not any(v > 0 for name in names for v in label[name][2::3]):
+            if case == "false" and label["iscrowd"]:  # a crowd without points: whoever is found in it does not count
+                found += [_inside(chance, label, names) for _ in range(3)]
             continue
         if case == "missing" and number % 3 == 0:
             continue
@@ -46,13 +49,22 @@ def results(truth, case, seed=3):
             entry["lefthand_kpts"], entry["righthand_kpts"] = entry["righthand_kpts"], entry["lefthand_kpts"]
         if case == "ranked":
             entry["wholebody_score"] = round(chance.random(), 6)
+        if case == "boxed":  # what decides about the areas of what nobody labelled
+            entry["bbox"] = [0, 0, 50 if number % 2 else 500, 60]
         found.append(entry)
-        if case == "false":
+        if case in ("false", "boxed"):
             wrong = json.loads(json.dumps(entry))
             for name in names:
                 wrong[name] = [v + (200 if i % 3 < 2 else 0) for i, v in enumerate(wrong[name])]
             found.append(dict(wrong, score=round(chance.random(), 6)))
     return found
+
+
+def _inside(chance, label, names):
+    entry = {"image_id": label["image_id"], "category_id": 1, "score": round(chance.random(), 6)}
+    for name in names:
+        entry[name] = [v or 1 for v in _points(chance, len(label[name]) // 3, label["bbox"], unseen=False)]
+    return entry
 
 
 def _points(chance, count, box, unseen):
@@ -68,7 +80,7 @@ def _points(chance, count, box, unseen):
 
 def _found(chance, label, name, case):
     values = [float(v) for v in label[name]]
-    noise = {"shifted": 0.03, "ranked": 0.05, "missing": 0.01}.get(case, 0.0) * label["area"] ** 0.5
+    noise = {"shifted": 0.03, "ranked": 0.05, "missing": 0.01, "boxed": 0.02}.get(case, 0.0) * label["area"] ** 0.5
     for i in range(0, len(values), 3):
         values[i] += chance.gauss(0, noise) if noise else 0
         values[i + 1] += chance.gauss(0, noise) if noise else 0

@@ -132,6 +132,16 @@ def test_something_far_away_is_false_and_takes_nobodys_place(tmp_path: pathlib.P
     assert report.worst[0].false == 1
 
 
+def test_the_nearest_of_two_is_taken_in_whatever_order(tmp_path: pathlib.Path) -> None:
+    truth = labels(21)
+    results = found_of(truth, 0)
+    beside = dict(results[0], keypoints=[v + 9 * (i % 3 == 0) for i, v in enumerate(results[0]["keypoints"])])
+    for found in ([beside, *results], [*results, beside]):
+        report = measured(tmp_path, "hand", truth, found)
+        assert report.value == 0
+        assert report.worst[0].false == 1
+
+
 def test_the_hands_of_coco_wholebody_are_measured_by_side(tmp_path: pathlib.Path) -> None:
     truth = labels(21, unseen=0)
     entries = [{"id": a["id"], "image_id": a["image_id"], "lefthand_kpts": a["keypoints"], "lefthand_box": a["bbox"],

@@ -142,6 +142,12 @@ def person(x: float, score: float, joints: tuple[int, ...] = tuple(range(JOINTS)
     return {"annopoints": [{"point": points}], "x1": [x], "y1": [0], "x2": [x + 30], "y2": [40]}
 
 
+def mixed(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """One person of the joints of two."""
+    points = one["annopoints"][0]["point"] + other["annopoints"][0]["point"]
+    return dict(one, annopoints=[{"point": points}])
+
+
 def group(*rects: dict[str, Any], name: str = "a.jpg") -> dict[str, Any]:
     return {"image": [{"name": name}], "annorect": list(rects)}
 
@@ -155,6 +161,8 @@ HAND = [
     ("a less sure false one after", [group(person(0, 1))], [group(person(0, 0.9), person(900, 0.5))], 1),
     ("two for one label: the nearer has it", [group(person(0, 1))],
      [group(person(0, 0.5, tuple(range(10))), person(0, 0.4))], (8 / 2 + 6) / 14),
+    ("between two labels: the one with more joints is theirs", [group(person(0, 1), person(2000, 1))],
+     [group(mixed(person(0, 0.9, (0, 1, 2, 3, 4, 5, 8, 9, 10)), person(2000, 0.9, (11, 12, 13, 14, 15))))], 9 / 2 / 14),
     ("nobody in one of two groups", [group(person(0, 1)), group(person(0, 1))], [group(person(0, 0.9)), group()], 0.5),
     ("pelvis and thorax do not count", [group(person(0, 1))],
      [group(person(0, 0.9, tuple(j for j in range(JOINTS) if j not in (6, 7))))], 1),

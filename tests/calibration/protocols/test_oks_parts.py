@@ -112,14 +112,20 @@ def test_nobody_found_is_an_ap_of_0_and_everybody_missed(tmp_path: pathlib.Path,
 def test_what_a_model_finds_is_read_back_as_it_was(module: str, skeleton: str) -> None:
     protocol: Any = open_protocol(module)
     points = np.arange(2 * len(get_skeleton(skeleton).keypoints), dtype=np.float32).reshape(1, -1, 2) + 1
-    poses = Poses(points, np.full(points.shape[:2], 0.5, np.float32), np.array([0.7], np.float32),
-                  get_skeleton(skeleton))
+    scores = np.full(points.shape[:2], 0.5, np.float32)
+    poses = Poses(points, scores, np.array([0.7], np.float32), get_skeleton(skeleton))
+    absent = get_skeleton(skeleton).index_of("right_heel")
+    scores[0, absent] = 0
     entry, = protocol.entries(3, poses)
     assert (entry["image_id"], entry["score"]) == (3, pytest.approx(0.7))
     expected = poses.to_skeleton(protocol.skeleton)
     values = np.array(protocol.whole(entry)).reshape(-1, 3)
-    assert values[:, :2] == pytest.approx(expected.keypoints[0])
-    assert (values[:, 2] == 0.5).all()
+    seen = [i for i, name in enumerate(protocol.skeleton.keypoints) if name != "right_heel"]
+    assert values[seen, :2] == pytest.approx(expected.keypoints[0][seen])
+    assert (values[seen, 2] == 0.5).all()
+    assert values[protocol.skeleton.index_of("right_heel")].tolist() == [0, 0, 0]
+    points[0, absent], scores[0, absent] = np.nan, 0.5
+    assert json.dumps(protocol.entries(3, Poses(points, scores, poses.person_scores, poses.skeleton)), allow_nan=False)
 
 
 def test_a_model_without_any_point_of_the_protocol_is_refused() -> None:
