@@ -58,7 +58,7 @@ def run_feeds(feeds: Sequence[Feed], estimate: StagedEstimator, options: Pipelin
     reader = open_reader([feed.source for feed in feeds])
     _tell_of_batches(len(feeds), estimate)
     tally, started = Tally(len(feeds)), time.perf_counter()
-    holder = Holder(options.hold_fps, estimate.shares, options.in_flight > 1) if options.hold_fps else None
+    holder = Holder(options.hold_fps, estimate.shares) if options.hold_fps else None
     end = started + options.seconds if options.seconds else float("inf")
     with StopSignals(reader.wake) as signals:
         with contextlib.ExitStack() as sinks:
@@ -71,7 +71,7 @@ def run_feeds(feeds: Sequence[Feed], estimate: StagedEstimator, options: Pipelin
                 for trip in flow.trips(lambda: _look_at(signals, reader, end)):
                     _write(trip, flow, feeds, options, tally, on_frame)
                     if holder is not None and trip.lane.results:
-                        holder.frame_done(trip.level, trip.lane.results[0].stage_ms)
+                        holder.frame_done(trip.level, trip.cost())
                     if (options.limit and tally.frames >= options.limit) or time.perf_counter() > end:
                         break
             problems = [line for feed in feeds for line in feed.source.problems]
