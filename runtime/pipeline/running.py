@@ -58,8 +58,8 @@ def run_feeds(feeds: Sequence[Feed], estimate: StagedEstimator, options: Pipelin
     reader = open_reader([feed.source for feed in feeds])
     _tell_of_batches(len(feeds), estimate)
     tally, started = Tally(len(feeds)), time.perf_counter()
-    holder = Holder(options.hold_fps, estimate.shares) if options.hold_fps else None
     end = started + options.seconds if options.seconds else float("inf")
+    holder = Holder(options.hold_fps, estimate.shares) if options.hold_fps else None
     with StopSignals(reader.wake) as signals:
         with contextlib.ExitStack() as sinks:
             for feed in feeds:

@@ -49,13 +49,13 @@ def _parser() -> Parser:
                              "results in a folder or file of its own: DIR/0-NAME, FILE-0-NAME.json")
     source.add_argument("--in-flight", type=_lanes, default=IN_FLIGHT, metavar="N",
                         help="frames on their way at the same time; 1 works on one after the other")
-    source.add_argument("--hold-fps", type=_rate, default=0.0, metavar="N",
-                        help="rather than be slower than N frames a second make the network's input smaller, "
-                             "then leave frames out; and go back when the board can")
     source.add_argument("--limit", type=_frames, default=0, metavar="N", help="end well after N frames")
     source.add_argument("--duration", type=_seconds, default=0.0, metavar="S", help="end well after S seconds")
     source.add_argument("--reconnect", type=_seconds, default=60.0, metavar="S",
                         help="a camera that is lost is tried again for so many seconds")
+    source.add_argument("--hold-fps", type=_rate, default=0.0, metavar="N",
+                        help="rather than be slower than N frames a second make the network's input smaller, "
+                             "then leave frames out; and go back when the board can")
     people = parser.add_argument_group("people")
     people.add_argument("--number-people-max", type=_people, default=-1, metavar="N",
                         help="keep the N best people; -1 keeps all")
