@@ -6,11 +6,13 @@ import re
 import sys
 from typing import TYPE_CHECKING, List, Optional, Sequence, Union
 
-from wholebody.cli.frame import INTERRUPTED, OK, RUN_ERROR, Parser, run_command
+from wholebody.cli.frame import INTERRUPTED, OK, REFUSED, RUN_ERROR, Parser, run_command
 from wholebody.cli.topdown_flags import add_topdown, topdown_options
 
 if TYPE_CHECKING:
     from wholebody.runtime.pipeline import Summary
+    from wholebody.runtime.sinks import Sink
+    from wholebody.runtime.soak import SoakLog
 
 STDOUT = "-"
 IN_FLIGHT = 3  # as wholebody.runtime.pipeline.PipelineOptions has it
@@ -95,6 +97,8 @@ def _add_outputs(output: "argparse._ArgumentGroup") -> None:
                         help="of --write-heatmaps")
     output.add_argument("--heatmaps-scale", type=int, choices=(0, 1, 2, 3), default=2,
                         help="0: [-1, 1], 1: [0, 1], 2: 0 to 255, 3: as they are")
+    output.add_argument("--soak", metavar="FILE.jsonl",
+                        help="log memory, rate and latency every second; exit 3 when memory grows")
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
 
 
@@ -105,6 +109,7 @@ def _run(args: argparse.Namespace) -> int:
     from wholebody.runtime.estimator import open_estimator
     from wholebody.runtime.live_status import LiveStatus
     from wholebody.runtime.pipeline import Feed, PipelineOptions, run_feeds
+    from wholebody.runtime.soak import SoakLog
     from wholebody.runtime.sources import open_source
     if args.engine is None:
         args.engine = default_model_path()
@@ -117,6 +122,8 @@ def _run(args: argparse.Namespace) -> int:
             keep_maps=bool(args.write_heatmaps), **topdown_options(args)))
         sinks = make_sinks(args, sources, estimate.skeleton.has_background)
         status = LiveStatus(sources)
+        soak = SoakLog(args.soak, status, args.overwrite) if args.soak else None
+        watchers: List[Sink] = [status] + ([soak] if soak else [])
         progress: Union[LiveLine, Progress] = LiveLine(status, args.quiet)
         if not sources[0].live:
             lengths = [source.length for source in sources if source.length is not None]
@@ -124,14 +131,24 @@ def _run(args: argparse.Namespace) -> int:
         options = PipelineOptions(args.keypoint_scale, args.part_candidates, args.in_flight, args.limit, args.duration,
                                   args.hold_fps)
         try:
-            summary = run_feeds([Feed(source, [status] + own) for source, own in zip(sources, sinks)], estimate,
+            summary = run_feeds([Feed(source, watchers + own) for source, own in zip(sources, sinks)], estimate,
                                 options, progress)
         finally:
             progress.done()
-    _report(args, summary, wrote_something=any(sinks))
+    _report(args, summary, wrote_something=any(sinks) or soak is not None)
+    grows = soak is not None and _report_memory(soak)
     if summary.stopped:
         return INTERRUPTED
-    return RUN_ERROR if summary.problems else OK
+    if summary.problems:
+        return RUN_ERROR
+    return REFUSED if grows else OK
+
+
+def _report_memory(soak: "SoakLog") -> bool:
+    """On stderr, whatever else is said: whether memory grew."""
+    trend = soak.trend()
+    sys.stderr.write((trend.line() if trend else "memory: the run was too short to tell a trend") + "\n")
+    return trend is not None and trend.grows
 
 
 def _report(args: argparse.Namespace, summary: "Summary", wrote_something: bool) -> None:
