@@ -10,7 +10,7 @@ from wholebody.errors import SourceError
 from wholebody.poses import Frame, Result
 from wholebody.runtime.keypoint_scale import scale_keypoints
 from wholebody.runtime.lane import StagedEstimator
-from wholebody.runtime.pipeline.flow import WRITE, Flow, InFlight, InTurn, Trip
+from wholebody.runtime.pipeline.flow import FULL, WRITE, Flow, InFlight, InTurn, Trip
 from wholebody.runtime.pipeline.holder import Holder
 from wholebody.runtime.pipeline.reading import Reader, open_reader
 from wholebody.runtime.pipeline.signals import StopSignals
@@ -125,4 +125,4 @@ def _details(trip: Trip, place: int, frame: Frame, result: Result, options: Pipe
     if seen.candidates is not None:
         candidates = [np.concatenate([scaled(c[:, :2]), c[:, 2:]], axis=1) for c in seen.candidates]
     return Details(scaled(result.poses.keypoints), (seen.geometry.net_width, seen.geometry.net_height),
-                   seen.heatmaps, seen.pafs, candidates)
+                   seen.heatmaps, seen.pafs, candidates, "" if trip.level == FULL else str(trip.level))
