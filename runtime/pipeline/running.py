@@ -10,7 +10,7 @@ from wholebody.errors import SourceError
 from wholebody.poses import Frame, Result
 from wholebody.runtime.keypoint_scale import scale_keypoints
 from wholebody.runtime.lane import StagedEstimator
-from wholebody.runtime.pipeline.flow import WRITE, Flow, InFlight, InTurn, Trip
+from wholebody.runtime.pipeline.flow import FULL, WRITE, Flow, InFlight, InTurn, Trip
 from wholebody.runtime.pipeline.holder import Holder
 from wholebody.runtime.pipeline.reading import Reader, open_reader
 from wholebody.runtime.pipeline.signals import StopSignals
@@ -63,7 +63,7 @@ def run_feeds(feeds: Sequence[Feed], estimate: StagedEstimator, options: Pipelin
     tally, started = Tally(len(feeds)), time.perf_counter()
     trackers = [Tracker(estimate.skeleton, options.track) for _ in feeds] if options.track else []
     end = started + options.seconds if options.seconds else float("inf")
-    holder = Holder(options.hold_fps, estimate.shares, options.in_flight > 1) if options.hold_fps else None
+    holder = Holder(options.hold_fps, estimate.shares) if options.hold_fps else None
     with StopSignals(reader.wake) as signals:
         with contextlib.ExitStack() as sinks:
             for feed in feeds:
@@ -75,7 +75,7 @@ def run_feeds(feeds: Sequence[Feed], estimate: StagedEstimator, options: Pipelin
                 for trip in flow.trips(lambda: _look_at(signals, reader, end)):
                     _write(trip, flow, feeds, options, tally, on_frame, trackers)
                     if holder is not None and trip.lane.results:
-                        holder.frame_done(trip.level, trip.lane.results[0].stage_ms)
+                        holder.frame_done(trip.level, trip.cost())
                     if (options.limit and tally.frames >= options.limit) or time.perf_counter() > end:
                         break
             problems = [line for feed in feeds for line in feed.source.problems]
@@ -136,4 +136,4 @@ def _details(trip: Trip, place: int, frame: Frame, result: Result, options: Pipe
     if seen.candidates is not None:
         candidates = [np.concatenate([scaled(c[:, :2]), c[:, 2:]], axis=1) for c in seen.candidates]
     return Details(scaled(result.poses.keypoints), (seen.geometry.net_width, seen.geometry.net_height),
-                   seen.heatmaps, seen.pafs, candidates)
+                   seen.heatmaps, seen.pafs, candidates, "" if trip.level == FULL else str(trip.level))

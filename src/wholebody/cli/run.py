@@ -27,6 +27,11 @@ def main(argv: Optional[List[str]] = None) -> int:
     return run_command(_parser(), _run, argv)
 
 
+def check_words(words: List[str]) -> None:
+    """Ends with one line and exit code 2 where wb-run would not take these words: before long work that precedes it."""
+    _parser().parse_args(words)
+
+
 def _parser() -> Parser:
     parser = Parser(prog="wb-run", description="Find people in pictures, videos and what cameras see.")
     model = parser.add_argument_group("network")
