@@ -4,6 +4,7 @@ import sys
 from typing import TYPE_CHECKING, List, Optional
 
 from wholebody.cli.export_build import add_build
+from wholebody.cli.export_calibrate import add_calibrate
 from wholebody.cli.export_inspect import add_inspect
 from wholebody.cli.export_onnx import add_onnx
 from wholebody.cli.export_verify import add_verify
@@ -22,6 +23,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     add_onnx(commands)
     add_verify(commands)
     add_build(commands)
+    add_calibrate(commands)
     return run_command(parser, _run, argv)
 
 
