@@ -60,7 +60,7 @@ def is_fp32_input(node: Node, place: int) -> bool:
 def kept_notes(kept: Sequence[KeptNode]) -> List[str]:
     """One line for each reason, with the first few names."""
     notes = []
-    for why in (ASKED, TOO_LARGE, TOO_SMALL, NO_HALF, SIZES):
+    for why in sorted({node.why for node in kept}):
         names = [node.name for node in kept if node.why == why]
         if names:
             more = ", and %d more" % (len(names) - 4) if len(names) > 4 else ""
