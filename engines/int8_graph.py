@@ -10,7 +10,8 @@ from wholebody.engines.qdq_graph import graph_of, quantise
 FLOAT_BY_TABLE = "not in INT8, as the calibration table says"
 
 
-def to_int8(data: bytes, table: CalibrationTable, keep_fp32: Sequence[str] = (), where: str = "the network") -> HalfModel:
+def to_int8(data: bytes, table: CalibrationTable, keep_fp32: Sequence[str] = (),
+            where: str = "the network") -> HalfModel:
     """Q/DQ nodes at all but the table's kept nodes, which compute in FP16; those of `keep_fp32` stay in FP32."""
     made = quantise(data, table.ranges, tuple(table.keep) + tuple(keep_fp32), where, table.channels)
     half = set(made.floats) - set(keep_fp32) - beyond_half(made.data, table)

@@ -81,7 +81,8 @@ def _by_flags(features: Features, spec: BuildSpec, graph: GraphPrecision, trt_na
         raise BuildError("%s takes no ranges from a table: give a graph with QuantizeLinear nodes" % trt_name)
     if (spec.keep_fp32 or keeps and from_table) and flags:
         if not features.precision_constraints:
-            raise BuildError("%s cannot keep single layers in FP32, as --keep-fp32 or the calibration table asks" % trt_name)
+            raise BuildError("%s cannot hold single layers in another precision, as --keep-fp32 or the calibration "
+                             "table asks" % trt_name)
         flags += ("OBEY_PRECISION_CONSTRAINTS",)
     said = " and ".join(flags[:2]) if flags else "none, TF32 off"
     ranges = ", ranges from %s" % (spec.calibration if from_table else "the graph") if spec.precision == "int8" else ""
