@@ -47,12 +47,12 @@ class Found(NamedTuple):
         return self.trials[-1].passed
 
 
-def best_method(data: bytes, table: CalibrationTable, error: OutputError) -> Tuple[CalibrationTable,
-                                                                                   Tuple[Tuple[str, float], ...]]:
+def best_method(data: bytes, table: CalibrationTable, error: OutputError,
+                keep: Sequence[str] = ()) -> Tuple[CalibrationTable, Tuple[Tuple[str, float], ...]]:
     """The table with the ranges of the method whose outputs are nearest, and the errors of all methods."""
     if not table.statistics:
         return table, ()
-    errors = {method: error(quantise(data, ranges, table.keep, channels=table.channels).data)
+    errors = {method: error(quantise(data, ranges, keep, channels=table.channels).data)
               for method, ranges in table.statistics.items()}
     best = min(sorted(errors), key=lambda method: errors[method])
     return (table._replace(method=best, ranges=table.statistics[best]),
@@ -70,21 +70,41 @@ def search(data: bytes, table: CalibrationTable, error: OutputError, costs: Sequ
     trials = [task.attempt(())]
     if trials[0].passed:
         return Found(table, tuple(trials), (), methods)
-    blocks = sorted(_measured(task, say), key=_worth_keeping, reverse=True)
-    whole, failing = sum(block.error for block in blocks), 0
-    for step in _STEPS:
-        count = _count_for(blocks, whole * step)
-        if count <= failing:
-            continue
-        if task.int8_macs(_nodes(blocks[:count])) < least_int8:
-            break
+    task, blocks, methods = _costliest_first(task, methods, say)
+    failing = 0
+    for count in _counts(task, blocks, least_int8):
         trials.append(task.attempt(_nodes(blocks[:count])))
         if trials[-1].passed:
             trials += _fewer(task, blocks, count, failing)
             break
         failing = count
     last = trials[-1]
-    return Found(table._replace(keep=last.keep if last.passed else ()), tuple(trials), tuple(blocks), methods)
+    return Found(task.table._replace(keep=last.keep if last.passed else ()), tuple(trials), tuple(blocks), methods)
+
+
+def _costliest_first(task: "_Task", methods: Tuple[Tuple[str, float], ...],
+                     say: Optional[Say]) -> Tuple["_Task", List[Block], Tuple[Tuple[str, float], ...]]:
+    """The blocks in the order in which they are kept.
+
+    While one bad block drowns everything all methods look alike: which is best is asked again without the worst.
+    """
+    blocks = sorted(_measured(task, say), key=_worth_keeping, reverse=True)
+    worst = _nodes(blocks[:_count_for(blocks, sum(block.error for block in blocks) / 8)])
+    if len(worst) == len(task.costs):
+        return task, blocks, methods
+    table, errors = best_method(task.data, task.table, task.error, worst)
+    if table.method == task.table.method:
+        return task, blocks, methods
+    task = task._replace(table=table)
+    return task, sorted(_measured(task, say), key=_worth_keeping, reverse=True), errors
+
+
+def _counts(task: "_Task", blocks: Sequence[Block], least_int8: float) -> List[int]:
+    """How many blocks are kept at each try, as long as enough is left in INT8."""
+    most = max((count for count in range(len(blocks))
+                if task.int8_macs(_nodes(blocks[:count])) >= least_int8), default=0)
+    whole = sum(block.error for block in blocks)
+    return sorted({min(_count_for(blocks, whole * step), most) for step in _STEPS} | {most}) if most else []
 
 
 class _Task(NamedTuple):
