@@ -61,8 +61,8 @@ class GateReport(NamedTuple):
                 "networks": [_row(row) for row in self.rows],
                 "method": self.found.table.method, "methods": dict(self.found.methods),
                 "kept": list(self.found.trials[-1].keep),
-                "trade_off": [dict(_row(row), kept=len(trial.keep), int8_macs=round(trial.int8_macs, 4),
-                                   output_error=trial.error, passed=trial.passed)
+                "trade_off": [dict(_row(row), kept=len(trial.keep), method=trial.method, passed=trial.passed,
+                                   int8_macs=round(trial.int8_macs, 4), output_error=trial.error)
                               for trial, row in zip(self.found.trials, self.tried)],
                 "blocks": [{"nodes": list(block.nodes), "macs": block.macs, "error": block.error}
                            for block in self.found.blocks]}
@@ -108,10 +108,11 @@ def report_lines(report: GateReport) -> List[str]:
     lines = table_of(report.rows)
     found = report.found
     if len(found.trials) > 1:
-        lines.append("trade-off: kept nodes, MACs in INT8, error of the outputs, %s"
+        lines.append("trade-off: kept nodes, MACs in INT8, ranges by, error of the outputs, %s"
                      % ("AP" if report.tried[0].statistics else "agreement"))
-        lines += ["  %4d %7.1f %% %10.2e %9.4f %s" % (len(t.keep), 100 * t.int8_macs, t.error, t.score,
-                                                      "passed" if t.passed else "") for t in found.trials]
+        lines += ["  %4d %7.1f %% %-18s %10.2e %9.4f %s" % (
+            len(t.keep), 100 * t.int8_macs, t.method, t.error, t.score, "passed" if t.passed else "")
+            for t in found.trials]
     lines += list(report.notes)
     kept = found.trials[-1].keep
     if report.passed and kept:

@@ -10,7 +10,7 @@ from wholebody.engines.calibration_table import CalibrationTable
 from wholebody.engines.qdq_graph import QuantisedModel, quantise
 
 MOST_BLOCKS = 64
-_STEPS = (0.5, 0.25, 0.125, 1 / 16, 1 / 32, 1 / 64)  # of the error of all blocks, that is left at each try
+_STEPS = tuple(0.25 ** step for step in range(1, 9))  # of the error of all blocks, that is left at each try
 Say = Callable[[int, int, str], None]
 Judge = Callable[[bytes, Tuple[str, ...]], Tuple[float, bool]]  # model, kept nodes -> score for the report, good enough
 
@@ -27,6 +27,7 @@ class Trial(NamedTuple):
     """A choice of kept nodes and what came of it."""
 
     keep: Tuple[str, ...]
+    method: str           # of the ranges
     int8_macs: float      # part of all
     error: float          # of the outputs
     score: float          # as the judge measured
@@ -70,7 +71,7 @@ def search(data: bytes, table: CalibrationTable, error: OutputError, costs: Sequ
     trials = [task.attempt(())]
     if trials[0].passed:
         return Found(table, tuple(trials), (), methods)
-    task, blocks, methods = _costliest_first(task, methods, say)
+    task, blocks = _costliest_first(task, say)
     failing = 0
     for count in _counts(task, blocks, least_int8):
         trials.append(task.attempt(_nodes(blocks[:count])))
@@ -79,24 +80,23 @@ def search(data: bytes, table: CalibrationTable, error: OutputError, costs: Sequ
             break
         failing = count
     last = trials[-1]
-    return Found(task.table._replace(keep=last.keep if last.passed else ()), tuple(trials), tuple(blocks), methods)
+    table = task.by(last.method).table
+    return Found(table._replace(keep=last.keep if last.passed else ()), tuple(trials), tuple(blocks), methods)
 
 
-def _costliest_first(task: "_Task", methods: Tuple[Tuple[str, float], ...],
-                     say: Optional[Say]) -> Tuple["_Task", List[Block], Tuple[Tuple[str, float], ...]]:
+def _costliest_first(task: "_Task", say: Optional[Say]) -> Tuple["_Task", List[Block]]:
     """The blocks in the order in which they are kept.
 
     While one bad block drowns everything all methods look alike: which is best is asked again without the worst.
     """
     blocks = sorted(_measured(task, say), key=_worth_keeping, reverse=True)
-    worst = _nodes(blocks[:_count_for(blocks, sum(block.error for block in blocks) / 8)])
+    worst = _nodes(blocks[:_count_for(blocks, sum(block.error for block in blocks) * _STEPS[1])])
     if len(worst) == len(task.costs):
-        return task, blocks, methods
-    table, errors = best_method(task.data, task.table, task.error, worst)
-    if table.method == task.table.method:
-        return task, blocks, methods
-    task = task._replace(table=table)
-    return task, sorted(_measured(task, say), key=_worth_keeping, reverse=True), errors
+        return task, blocks
+    again = task.best(worst)
+    if again.table.method == task.table.method:
+        return task, blocks
+    return again, sorted(_measured(again, say), key=_worth_keeping, reverse=True)
 
 
 def _counts(task: "_Task", blocks: Sequence[Block], least_int8: float) -> List[int]:
@@ -126,11 +126,21 @@ class _Task(NamedTuple):
         return sum(cost.macs for cost in self.costs if cost.candidate.name not in keep
                    and self.table.ranges.get(cost.source, 0) > 0) / max(whole, 1)
 
+    def by(self, method: str) -> "_Task":
+        """The same with the ranges of a method."""
+        known = self.table.statistics.get(method)
+        return self if known is None else self._replace(table=self.table._replace(method=method, ranges=known))
+
+    def best(self, keep: Sequence[str]) -> "_Task":
+        """The same with the method that is best for what is left."""
+        return self._replace(table=best_method(self.data, self.table, self.error, keep)[0])
+
     def attempt(self, keep: Tuple[str, ...]) -> Trial:
-        """Measures one choice."""
-        made = self.without(keep)
+        """Measures one choice, with the method that is best for it."""
+        task = self.best(keep) if keep else self
+        made = task.without(keep)
         score, passed = self.judge(made.data, keep)
-        return Trial(keep, self.int8_macs(keep), self.error(made.data), score, passed)
+        return Trial(keep, task.table.method, task.int8_macs(keep), self.error(made.data), score, passed)
 
 
 def _fewer(task: _Task, blocks: Sequence[Block], passing: int, failing: int) -> List[Trial]:

@@ -54,7 +54,7 @@ def test_where_int8_ruins_a_node_that_node_is_kept_and_named(drawn, capsys):
     assert wb_export(words) == 0
     said = capsys.readouterr().out
     assert "kept in float: all" in said
-    assert "trade-off: kept nodes, MACs in INT8, error of the outputs, agreement" in said
+    assert "trade-off: kept nodes, MACs in INT8, ranges by, error of the outputs, agreement" in said
     report = json.loads((drawn / "report.json").read_text())
     assert report["passed"]
     assert report["kept"] == ["all"]
