@@ -2,8 +2,8 @@
 
     python benchmarks/int8_accuracy.py MODEL.onnx --photographs DIR --annotations FILE.json [--method M] [--json FILE]
 
-MODEL.onnx has a card. Every second photograph goes to `wb-export build --int8 --images --annotations`, which ends with a
-network and its trade-off curve, or refuses; `wb-eval` measures FP32 and INT8 on the others. Where TensorRT-RTX is
+MODEL.onnx has a card. Every second photograph goes to `wb-export build --int8 --images --annotations`, which ends with
+a network and its trade-off curve, or refuses; `wb-eval` measures FP32 and INT8 on the others. Where TensorRT-RTX is
 installed, the table is built to a plan as well. Times are of ONNX Runtime on this machine's CPU, one picture at a time.
 """
 import argparse
@@ -52,9 +52,9 @@ def evaluated(model: str, folder: pathlib.Path) -> dict[str, Any]:
 def build_plan(model: str, scales: str, folder: pathlib.Path) -> dict[str, Any] | None:
     """The table as a real plan; None without TensorRT-RTX."""
     engine, said = folder / "int8.engine", io.StringIO()
-    words = ["build", model, "--int8", "--calibration", scales, "--target", "rtx:8.6", "--size", "656x368", "--json", "-q"]
+    words = ["build", model, "--int8", "--calibration", scales, "--target", "rtx:8.6", "--size", "656x368", "--json"]
     with contextlib.redirect_stdout(said):
-        code = wb_export([*words, "-o", str(engine)])
+        code = wb_export([*words, "-q", "-o", str(engine)])
     if code:
         return None
     manifest = json.loads(said.getvalue())

@@ -39,7 +39,7 @@ Progress = Callable[[int, int, str], None]  # pictures done, of how many, a line
 class CalibrationOptions(NamedTuple):
     """What a user decides."""
 
-    method: str = DEFAULT_METHOD
+    method: str = ""                           # "" is that of a table that is there already, else the default
     most: int = 0                              # pictures; 0 is all of the folder
     threads: int = 0
     estimator: Tuple[Tuple[str, Any], ...] = ()  # options of the estimator that say how pictures become inputs
@@ -94,9 +94,9 @@ def calibrate(model: str, images: str, output: str, options: CalibrationOptions 
     say = progress or _silent
     pictures = picture_set(images, options.most)
     known = _known(model, pictures, options)
-    ready = _ready(model, output, known)
-    if ready is not None and not overwrite:
-        return ready
+    there = _there_already(model, images, output, known, overwrite) if pathlib.Path(output).is_file() else None
+    if there is not None:
+        return _by_method(there, output, options.method, overwrite)
     check_free(output, overwrite)
     with estimator_around(ObservedEngine(model, options.threads), **dict(options.estimator)) as estimate:
         engine = estimate.engine
@@ -120,15 +120,6 @@ def _silent(done: int, total: int, line: str) -> None:
     _log.debug("picture %d of %d %s", done, total, line)
 
 
-def check_pictures(table: CalibrationTable, path: str, model: str, images: str, options: CalibrationOptions) -> None:
-    """BuildError where a table was measured on other pictures, or sizes of them."""
-    known = _known(model, picture_set(images, options.most), options)
-    for name in ("sha256", "options"):
-        if (table.pictures or {}).get(name) != known["pictures"][name]:
-            raise BuildError("%s was measured on other pictures, or on other sizes of them, than those of %s: "
-                             "calibrate again" % (path, images))
-
-
 def _known(model: str, pictures: PictureSet, options: CalibrationOptions) -> Dict[str, Any]:
     """What makes a calibration this one and no other."""
     data = read_bytes(model)
@@ -145,17 +136,30 @@ def _key(known: Dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps([_STATE_VERSION, known], sort_keys=True).encode()).hexdigest()
 
 
-def _ready(model: str, output: str, known: Dict[str, Any]) -> Optional[Calibration]:
-    """The table that is there already, where it is this very one."""
-    if not pathlib.Path(output).is_file():
-        return None
+def _there_already(model: str, images: str, output: str, known: Dict[str, Any],
+                   overwrite: bool) -> Optional[CalibrationTable]:
+    """The table in the file, where it is this very one; None where it may be replaced, BuildError says what differs."""
     try:
-        table = read_table(output, known["graph_sha256"], model)
-    except BuildError:
-        return None
-    same = (table.preprocessing == known["preprocessing"] and table.statistics
-            and all((table.pictures or {}).get(name) == value for name, value in known["pictures"].items()))
-    return Calibration(table, tuple((table.pictures or {}).get("warnings", ())), True) if same else None
+        data = read_bytes(model)
+        table = read_table(output, known["graph_sha256"], model, card_of(parse_onnx(data, model), model))
+        pictures = table.pictures or {}
+        if not table.statistics or any(pictures.get(name) != value for name, value in known["pictures"].items()):
+            raise BuildError("%s was measured on other pictures, or on other sizes of them, than those of %s: "
+                             "calibrate again" % (output, images))
+        return table
+    except BuildError as error:
+        if overwrite:
+            return None
+        raise BuildError("%s; add --overwrite to replace it" % error)
+
+
+def _by_method(table: CalibrationTable, output: str, method: str, overwrite: bool) -> Calibration:
+    """A table that needs no measuring, with the ranges of another method if that is asked for."""
+    warnings = tuple((table.pictures or {}).get("warnings", ()))
+    wanted = table._replace(method=method, ranges=table.statistics[method], keep=()) if method else table
+    if wanted != table:
+        write_text(output, table_to_json(wanted), overwrite)
+    return Calibration(wanted, warnings, True)
 
 
 def _watch(estimate: Any, engine: ObservedEngine, pictures: PictureSet, state: _State, partial: pathlib.Path,
@@ -214,8 +218,9 @@ def _table(engine: ObservedEngine, known: Dict[str, Any], state: _State, warning
     channels = {one.weights: [float(v) for v in channel_ranges(weights[one.weights], one.axis)] for one in found}
     pictures = dict(known["pictures"], warnings=warnings, readable=sum(one.readable for one in state.seen),
                     with_people=sum(one.people > 0 for one in state.seen))
-    return CalibrationTable(known["graph_sha256"], statistics[options.method], "", known["preprocessing"], pictures,
-                            options.method, statistics, channels)
+    method = options.method or DEFAULT_METHOD
+    return CalibrationTable(known["graph_sha256"], statistics[method], "", known["preprocessing"], pictures, method,
+                            statistics, channels)
 
 
 def _rounded(value: float) -> float:

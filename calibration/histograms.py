@@ -90,4 +90,4 @@ def _divergence(counts: Any, end: int) -> float:
 METHODS: Dict[str, Callable[[Histogram], float]] = {
     "max": by_max, "entropy": by_entropy, "percentile-99.9": lambda h: by_percentile(h, 99.9),
     "percentile-99.99": lambda h: by_percentile(h, 99.99), "percentile-99.999": lambda h: by_percentile(h, 99.999)}
-DEFAULT_METHOD = "percentile-99.99"
+DEFAULT_METHOD = "entropy"

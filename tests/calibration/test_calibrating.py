@@ -8,12 +8,12 @@ import pytest
 from sticks import draw_sticks
 
 from wholebody.calibration import calibrating
-from wholebody.calibration.calibrating import CalibrationOptions, calibrate, check_pictures
+from wholebody.calibration.calibrating import CalibrationOptions, calibrate
 from wholebody.card import card_from_json
 from wholebody.cli.export import main as wb_export
 from wholebody.engines.calibration_table import read_table
 from wholebody.engines.onnxfile import graph_sha256, with_card
-from wholebody.errors import BuildError, CardError, ModelError, SourceError
+from wholebody.errors import BuildError, CardError, ModelError, OutputError, SourceError
 
 COUNT = 20
 
@@ -105,17 +105,51 @@ def _stop_after_three(done, total, line):
         raise Stop
 
 
-def test_what_is_there_already_is_not_measured_again_and_what_differs_is(place):
+def test_what_is_there_already_is_not_measured_again(place):
     first = calibrate("net.onnx", "pictures", "scales.json")
     again = calibrate("net.onnx", "pictures", "scales.json")
     assert (first.ready, again.ready, again.table) == (False, True, first.table)
+    with pytest.raises(OutputError, match="scales.json exists"):
+        calibrate("net.onnx", "pictures", "scales.json", CalibrationOptions("max"))
+    other = calibrate("net.onnx", "pictures", "scales.json", CalibrationOptions("max"), overwrite=True)
+    assert (other.ready, other.table.ranges) == (True, first.table.statistics["max"])
+    assert calibrate("net.onnx", "pictures", "scales.json").table.method == "max"
+
+
+def other_network(place):
+    (place / "net.onnx").write_bytes(with_card(onnx_bytes.wild_stick_net(), card_from_json(onnx_bytes.STICK_CARD)))
+
+
+def other_card(place):
+    card = card_from_json(onnx_bytes.STICK_CARD)
+    data = (place / "net.onnx").read_bytes()
+    (place / "net.onnx").write_bytes(with_card(data, card._replace(input=card.input._replace(color="rgb"))))
+
+
+def another_picture(place):
     cv2.imwrite(str(place / "pictures" / "999.png"), picture(999))
-    with pytest.raises(Exception, match="scales.json exists"):
+
+
+def a_changed_picture(place):
+    cv2.imwrite(str(place / "pictures" / "000000000003.png"), picture(999))
+
+
+@pytest.mark.parametrize("change, message", [
+    (other_network, "was measured on another network"), (other_card, "another preprocessing"),
+    (another_picture, "on other pictures"), (a_changed_picture, "on other pictures")])
+def test_a_table_is_refused_when_anything_differs_and_replaced_when_asked(place, change, message):
+    calibrate("net.onnx", "pictures", "scales.json")
+    change(place)
+    with pytest.raises(BuildError, match=message + ".*add --overwrite to replace it"):
         calibrate("net.onnx", "pictures", "scales.json")
-    with pytest.raises(BuildError, match="measured on other pictures"):
-        check_pictures(first.table, "scales.json", "net.onnx", "pictures", CalibrationOptions())
-    check_pictures(first.table, "scales.json", "net.onnx", "pictures", CalibrationOptions(most=COUNT))
     assert not calibrate("net.onnx", "pictures", "scales.json", overwrite=True).ready
+
+
+def test_pictures_of_another_size_are_others(place):
+    calibrate("net.onnx", "pictures", "scales.json")
+    with pytest.raises(BuildError, match="on other sizes of them"):
+        calibrate("net.onnx", "pictures", "scales.json",
+                  CalibrationOptions(estimator=(("net_resolution", "80x40"),)))
 
 
 def test_a_table_of_another_preprocessing_is_refused(place):
@@ -152,7 +186,7 @@ def test_a_poisoned_set_is_noticed(place, capsys, kind, said):
 def test_a_good_set_is_strictly_good_and_the_next_command_is_told(place, capsys):
     assert wb_export(["calibrate", "net.onnx", "--images", "pictures", "-o", "scales.json", "--strict"]) == 0
     said = capsys.readouterr()
-    assert "scales.json written: ranges of 4 tensors over 20 pictures, by percentile-99.99" in said.out
+    assert "scales.json written: ranges of 4 tensors over 20 pictures, by entropy" in said.out
     assert "Next: wb-export build net.onnx --int8 --calibration scales.json" in said.out
     assert "warning" not in said.err
 

@@ -25,7 +25,7 @@ def add_calibrate(commands: "argparse._SubParsersAction[Parser]") -> None:
     calibrate.add_argument("model", metavar="MODEL.onnx", help="an FP32 network with a card")
     calibrate.add_argument("--images", metavar="DIR", required=True, help="a folder of pictures, 100 or more")
     calibrate.add_argument("-o", "--output", metavar="SCALES.json", required=True, help="where to write the table")
-    calibrate.add_argument("--method", choices=METHODS, default="percentile-99.99",
+    calibrate.add_argument("--method", choices=METHODS, default="entropy",
                            help="what a range leaves out; the table holds the ranges of all of them")
     calibrate.add_argument("--most", metavar="N", type=count, default=0,
                            help="take the first N pictures of the folder; 0 takes all")

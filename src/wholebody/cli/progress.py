@@ -88,7 +88,7 @@ class StepProgress:
         self._what, self._quiet, self._terminal = what, quiet, sys.stderr.isatty()
         self._every = _TERMINAL_SECONDS if self._terminal else _LOG_SECONDS
         self._started = self._said = time.monotonic()
-        self._first: Optional[int] = None
+        self._first, self._last = 0, -1
         self._shown = False
 
     def __call__(self, step: int, total: int, line: str = "") -> None:
@@ -100,8 +100,9 @@ class StepProgress:
             sys.stderr.write("%s\n" % line)
             return
         now = time.monotonic()
-        if self._first is None or step < self._first:
+        if self._last < 0 or step <= self._last:  # the first of this work, or of the next
             self._first, self._started = step - 1, now
+        self._last = step
         if now - self._said < self._every:
             return
         self._said = now
