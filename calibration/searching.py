@@ -10,7 +10,8 @@ from wholebody.engines.calibration_table import CalibrationTable
 from wholebody.engines.qdq_graph import QuantisedModel, quantise
 
 MOST_BLOCKS = 64
-_STEPS = tuple(0.25 ** step for step in range(1, 9))  # of the error of all blocks, that is left at each try
+_STEPS = tuple(0.5 ** step for step in range(1, 17))  # of the error of all blocks, that is left at each try
+_MATERIAL = 0.7   # of the outputs' error at the last trial: only what is below is worth a trial
 Say = Callable[[int, int, str], None]
 Judge = Callable[[bytes, Tuple[str, ...]], Tuple[float, bool]]  # model, kept nodes -> score for the report, good enough
 
@@ -73,7 +74,11 @@ def search(data: bytes, table: CalibrationTable, error: OutputError, costs: Sequ
         return Found(table, tuple(trials), (), methods)
     task, blocks = _costliest_first(task, say)
     failing = 0
-    for count in _counts(task, blocks, least_int8):
+    counts = _counts(task, blocks, least_int8)
+    for count in counts:
+        error_now = task.error(task.without(_nodes(blocks[:count])).data)
+        if error_now > _MATERIAL * trials[-1].error and count != counts[-1]:
+            continue
         trials.append(task.attempt(_nodes(blocks[:count])))
         if trials[-1].passed:
             trials += _fewer(task, blocks, count, failing)
@@ -90,7 +95,7 @@ def _costliest_first(task: "_Task", say: Optional[Say]) -> Tuple["_Task", List[B
     While one bad block drowns everything all methods look alike: which is best is asked again without the worst.
     """
     blocks = sorted(_measured(task, say), key=_worth_keeping, reverse=True)
-    worst = _nodes(blocks[:_count_for(blocks, sum(block.error for block in blocks) * _STEPS[1])])
+    worst = _nodes(blocks[:_count_for(blocks, sum(block.error for block in blocks) * _STEPS[3])])
     if len(worst) == len(task.costs):
         return task, blocks
     again = task.best(worst)
@@ -138,9 +143,9 @@ class _Task(NamedTuple):
     def attempt(self, keep: Tuple[str, ...]) -> Trial:
         """Measures one choice, with the method that is best for it."""
         task = self.best(keep) if keep else self
-        made = task.without(keep)
-        score, passed = self.judge(made.data, keep)
-        return Trial(keep, task.table.method, task.int8_macs(keep), self.error(made.data), score, passed)
+        fast = quantise(self.data, task.table.ranges, keep, channels=task.table.channels, for_cpu=True)
+        score, passed = self.judge(fast.data, keep)
+        return Trial(keep, task.table.method, task.int8_macs(keep), self.error(task.without(keep).data), score, passed)
 
 
 def _fewer(task: _Task, blocks: Sequence[Block], passing: int, failing: int) -> List[Trial]:

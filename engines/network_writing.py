@@ -20,5 +20,6 @@ def network_in(path: str, spec: BuildSpec) -> HalfModel:
     model = parse_onnx(data, path)
     card = card_of(model, path) if METADATA_KEY in model.metadata else None
     table = read_table(spec.calibration, graph_sha256(data), path, card)
-    made = quantise(data, table.ranges, tuple(table.keep) + tuple(spec.keep_fp32), path, table.channels)
+    made = quantise(data, table.ranges, tuple(table.keep) + tuple(spec.keep_fp32), path, table.channels,
+                    for_cpu=True)
     return HalfModel(made.data, tuple(KeptNode(name, FLOAT_BY_TABLE) for name in made.floats))

@@ -7,6 +7,7 @@ from typing import Any, Dict, FrozenSet, Iterator, List, Mapping, NamedTuple, Op
 
 import numpy as np
 
+from wholebody.engines.bias_folding import fold_biases, readers_of
 from wholebody.engines.fp16_nodes import places_of
 from wholebody.engines.onnx_graph import GRAPH_INITIALIZER, GRAPH_INPUT, GRAPH_NODE, Graph, read_graph
 from wholebody.engines.onnx_nodes import Node, attribute_int, int_attribute, new_node, write_node
@@ -21,6 +22,7 @@ _TENSOR_NAME = 8
 _OPSET_WITH_AXIS = 13       # scales for each channel
 _LEVELS = 127
 _LEAST_SCALE = 2.0 ** -60   # of a channel of zeros
+_ACTIVATIONS = ("Relu", "Clip")
 QUANTISED = ("QuantizeLinear", "DequantizeLinear")
 
 
@@ -47,16 +49,22 @@ class _Plan(NamedTuple):
     values: Dict[str, Any]   # weights by tensor
     ranges: Mapping[str, float]
     channels: Mapping[str, Sequence[float]]
+    early: Dict[int, str]    # by place, the tensor behind its activation: their Q/DQ pairs share a scale
 
 
 def quantise(data: bytes, ranges: Mapping[str, float], keep: Sequence[str] = (), where: str = "the network",
-             channels: Optional[Mapping[str, Sequence[float]]] = None) -> QuantisedModel:
+             channels: Optional[Mapping[str, Sequence[float]]] = None, for_cpu: bool = False) -> QuantisedModel:
     """The model with Q/DQ nodes at every node that can be INT8 but those of `keep` and those without a range.
 
     `channels` are the largest magnitudes in each output channel of a weight tensor; else the weights' own count.
+    `for_cpu` adds what ONNX Runtime's integer kernels need: biases within convolutions, and Q/DQ pairs in front of
+    activations wherever that changes no number.
     """
     try:
-        return _quantise(data, ranges, keep, channels or {}, where)
+        if for_cpu:
+            graph = graph_of(data)
+            data = fold_biases(data, graph, _constants(graph))
+        return _quantise(data, ranges, keep, channels or {}, where, for_cpu)
     except WireError as error:
         raise ModelError("%s is not a readable ONNX file (%d bytes): %s; copy or export it again"
                          % (where, len(data), error))
@@ -95,7 +103,7 @@ def weights_of(graph: Graph, names: Sequence[str]) -> Dict[str, Any]:
 
 
 def _quantise(data: bytes, ranges: Mapping[str, float], keep: Sequence[str],
-              channels: Mapping[str, Sequence[float]], where: str) -> QuantisedModel:
+              channels: Mapping[str, Sequence[float]], where: str, for_cpu: bool) -> QuantisedModel:
     graph, opset = graph_of(data), parse_onnx(data, where).opset
     if opset < _OPSET_WITH_AXIS:
         raise BuildError("%s is of ONNX opset %d, and scales for each channel came with %d: export it again, or "
@@ -108,7 +116,8 @@ def _quantise(data: bytes, ranges: Mapping[str, float], keep: Sequence[str],
         raise BuildError("%s: no node is left to quantise: of %d that INT8 has a form for all are kept in float, or "
                          "have no range" % (where, len(may)))
     values = weights_of(graph, sorted({c.weights for c in chosen.values()}))
-    written = _write_graph(_Plan(graph, chosen, values, ranges, channels))
+    written = _write_graph(_Plan(graph, chosen, values, ranges, channels,
+                                _early(graph, chosen) if for_cpu else {}))
 
     def replace(field: Field) -> Optional[bytes]:
         if field.number == _MODEL_IR and isinstance(field.value, int):
@@ -206,12 +215,39 @@ def _write_nodes(plan: _Plan, names: _Names, constants: List[bytes]) -> Iterator
         if (own.weights, own.axis) not in made:
             made[own.weights, own.axis] = names.of(own.weights, "/dequantised")
             yield _stored(plan, names, constants, own, made[own.weights, own.axis])
-        yield write_node(node, (made[source, -1], made[own.weights, own.axis]) + node.inputs[2:], node.outputs)
+        inputs = (made[source, -1], made[own.weights, own.axis]) + node.inputs[2:]
+        if place not in plan.early:
+            yield write_node(node, inputs, node.outputs)
+            continue
+        raw = names.of(node.outputs[0], "/raw")
+        yield write_node(node, inputs, (raw,))
+        yield from _pair(plan, names, constants, raw, node.outputs[0], plan.ranges[plan.early[place]])
 
 
-def _pair(plan: _Plan, names: _Names, constants: List[bytes], tensor: str, target: str) -> Tuple[bytes, bytes]:
+def _early(graph: Graph, chosen: Mapping[int, Candidate]) -> Dict[int, str]:
+    """Where a quantised node's output may be rounded before its activation: all that reads the activation is INT8.
+
+    What the activation leaves as it is lies on the same grid before and after it, and the rest it cuts off anyway.
+    """
+    readers, found = readers_of(graph), {}
+    for place in chosen:
+        output = graph.nodes[place].outputs[0]
+        reading = readers.get(output, [])
+        if len(reading) != 1 or output in graph.outputs or graph.nodes[reading[0]].operator not in _ACTIVATIONS:
+            continue
+        after = graph.nodes[reading[0]].outputs[0]
+        if after not in graph.outputs and all(at in chosen and graph.nodes[at].inputs[0] == after
+                                              and graph.nodes[at].inputs.count(after) == 1
+                                              for at in readers.get(after, [-1])):
+            found[place] = after
+    return found
+
+
+def _pair(plan: _Plan, names: _Names, constants: List[bytes], tensor: str, target: str,
+          largest: Optional[float] = None) -> Tuple[bytes, bytes]:
     scale, zero, whole = (names.of(tensor, suffix) for suffix in ("/scale", "/zero", "/quantised"))
-    constants.append(tensor_bytes(scale, np.array(plan.ranges[tensor] / _LEVELS, np.float32), FLOAT))
+    largest = plan.ranges[tensor] if largest is None else largest
+    constants.append(tensor_bytes(scale, np.array(largest / _LEVELS, np.float32), FLOAT))
     constants.append(tensor_bytes(zero, np.zeros((), np.int8), INT8))
     return (new_node("QuantizeLinear", whole, (tensor, scale, zero), (whole,)),
             new_node("DequantizeLinear", target, (whole, scale, zero), (target,)))

@@ -4,7 +4,9 @@ import onnx_bytes
 import pytest
 from onnx_bytes import ints, model, node, number, text, weights
 
+from wholebody.engines.bias_folding import fold_biases
 from wholebody.engines.inspection import inspect_onnx
+from wholebody.engines.onnx_weights import float_weights
 from wholebody.engines.onnxfile import parse_onnx, with_card
 from wholebody.engines.qdq_graph import candidates, graph_of, quantise
 from wholebody.errors import BuildError, ModelError
@@ -109,6 +111,52 @@ def test_what_several_nodes_read_is_quantised_once_and_kept_for_those_that_do_no
     assert operators == ["QuantizeLinear", "DequantizeLinear", "DequantizeLinear", "Conv", "Conv", "Add", "Sub"]
     feeds = {"x": np.linspace(-2, 2, 16, dtype=np.float32).reshape(1, 1, 4, 4)}
     np.testing.assert_allclose(run(made.data, feeds)["z"], run(TWICE, feeds)["z"], atol=0.02)
+
+
+BIASED = model(
+    [node("Conv", ["x", "kernel"], ["a"], ints("pads", [1, 1, 1, 1])), node("Add", ["a", "bias"], ["b"]),
+     node("Relu", ["b"], ["c"]), node("Conv", ["c", "depth"], ["d"], one_number("group", 6)),
+     node("Add", ["away", "d"], ["e"]), node("Clip", ["e", "low", "high"], ["f"]),
+     node("Conv", ["f", "depth"], ["g"], one_number("group", 6)), node("Add", ["g", "map"], ["y"])],
+    [weights("kernel", KERNEL.shape, KERNEL.ravel()), weights("depth", DEPTH.shape, DEPTH.ravel()),
+     weights("bias", (1, 6, 1, 1), range(6)), weights("away", (6, 1, 1), [-1, 2, -3, 4, -5, 6]),
+     weights("map", (1, 6, 4, 4), range(96)), weights("low", (), [0]), weights("high", (), [6])],
+    [("x", (1, 3, 8, 8))], [("y", (1, 6, 4, 4))])
+BIASED_RANGES = {"x": 4.0, "c": 200.0, "f": 6.0}
+
+
+def unoptimised(data):
+    ort = pytest.importorskip("onnxruntime", reason="runs networks: pip install onnxruntime")
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    return ort.InferenceSession(data, options, providers=["CPUExecutionProvider"]).run(None, X)[0]
+
+
+def test_biases_are_folded_where_they_are_one_number_a_channel():
+    graph = graph_of(BIASED)
+    folded = fold_biases(BIASED, graph, {name: float_weights(tensor).values
+                                         for name, tensor in graph.initializers.items()})
+    operators = [one.operator for one in graph_of(folded).nodes]
+    assert operators == ["Conv", "Relu", "Conv", "Clip", "Conv", "Add"]
+    np.testing.assert_allclose(unoptimised(folded), unoptimised(BIASED), rtol=1e-5, atol=1e-4)
+    plain = onnx_bytes.stick_net()
+    assert fold_biases(plain, graph_of(plain), {}) is plain
+
+
+def test_what_integer_kernels_need_changes_no_number():
+    plain, fast = quantise(BIASED, BIASED_RANGES), quantise(BIASED, BIASED_RANGES, for_cpu=True)
+    operators = [one.operator for one in graph_of(fast.data).nodes]
+    assert operators.count("QuantizeLinear") == 5
+    assert [one.operator for one in graph_of(plain.data).nodes].count("QuantizeLinear") == 3
+    assert fast.nodes == plain.nodes == ("a", "d", "g")
+    assert quantise(BIASED, BIASED_RANGES, ("d",), for_cpu=True).nodes == ("a", "g")
+    np.testing.assert_allclose(unoptimised(fast.data), unoptimised(plain.data), rtol=1e-5, atol=1e-4)
+    assert np.abs(unoptimised(plain.data) - unoptimised(BIASED)).max() > 1e-3
+
+
+def test_what_something_else_reads_too_is_not_rounded_early():
+    kept = quantise(network(), RANGES, for_cpu=True)  # a sum reads the activation as well
+    assert [one.operator for one in graph_of(kept.data).nodes].count("QuantizeLinear") == 3
 
 
 def damaged_weights():
