@@ -6,7 +6,8 @@ One command, on a machine with a GPU, nvcc and pycuda (on a Jetson: nvpmodel and
 
 Rows: PAF decoding (maps on the GPU -> peaks and scores on the host; launched one by one, and as a graph) and
 preprocessing of 1080p (picture on the GPU -> input, and with the copy up), beside the time in which the GPU's memory
-alone moves as many bytes. Exit status 3 when a result differs from the CPU's.
+alone moves as many bytes; people cut out of 1080p, one and twenty at once. Exit status 3 when a result differs from the
+CPU's.
 
 The same under NVIDIA's sanitizers, slowly, so with few runs:
 
@@ -32,18 +33,23 @@ from wholebody.jetson.identity import read_board
 from wholebody.runtime.cuda import CudaDevice
 from wholebody.runtime.geometry import Resolution
 from wholebody.runtime.kernels.compiling import load_kernels, source_hash
+from wholebody.runtime.kernels.pictures import DevicePictures, Table
+from wholebody.runtime.kernels.preprocess import crop_entries, preprocess_launch
 from wholebody.runtime.kernels.preprocessor import GpuPreprocessor
 from wholebody.runtime.paf import PafDecoder, PafOptions
 from wholebody.runtime.paf.cuda_backend import CudaBackend
 from wholebody.runtime.paf.cuda_launches import DeviceMaps
 from wholebody.runtime.paf.numpy_backend import NumpyBackend
 from wholebody.runtime.preprocess import Preprocessor
+from wholebody.runtime.topdown.boxes import plan_crops
+from wholebody.runtime.topdown.choosing import choose_backend
 from wholebody.skeletons import Skeleton, get_skeleton
 
 RESULT = pathlib.Path(__file__).resolve().parent / "results" / "gpu_kernels.json"
 CELLS = (46, 82)         # of a 656x368 input
 SIZE = (656, 368)
 PICTURE = (1920, 1080)
+CROP = (256, 192)        # of a network for one person, height and width
 FILL_BYTES = 256 << 20
 # set, people, microseconds that NMS, scoring and the copy back may take on an H200
 SCENES = (("COCO_18", 1, 60), ("COCO_18", 20, 100), ("BODY_135", 1, 250))
@@ -167,6 +173,44 @@ def measure_preprocessing(device: Device, module: int, dtype: str, runs: int) ->
     return row
 
 
+def measure_crops(device: Device, module: int, people: int, runs: int) -> Dict[str, Any]:
+    """People of a 1080p picture to inputs of 192x256, with the copy of picture and table, against the CPU's."""
+    spec = InputSpec("crops", size=CROP, resize="stretch", mean=(0.5, 0.5, 0.5), scale=1 / 256)
+    rng = np.random.RandomState(people)
+    image = rng.randint(0, 256, (PICTURE[1], PICTURE[0], 3)).astype(np.uint8)
+    corners = rng.uniform(-0.1, 0.8, (people, 2)) * PICTURE
+    crops = plan_crops(np.hstack([corners, corners + rng.uniform(0.05, 0.5, (people, 2)) * PICTURE[1]]), CROP[::-1])
+    expected = np.zeros((people, 3) + CROP, np.float32)
+    choose_backend("auto").crops(image, crops.matrices, spec, expected)
+    stream, pictures, table = device.new_stream(), DevicePictures(device, 1, *PICTURE), Table(device)
+    out, result = device.alloc(expected.nbytes), device.host_array(expected.shape, "float32")
+    rows = [crop_entries(pictures.source(0), crops.matrices, CROP[::-1])]
+
+    def place() -> None:
+        pictures.place([image], stream)
+        table.place(rows, stream)
+
+    def cut_out() -> None:
+        launch = preprocess_launch(table.address, people, out.address, CROP[::-1], "float32", spec)
+        device.launch(module, launch, stream)
+
+    def both() -> None:
+        place()
+        cut_out()
+
+    both()
+    device.download(result, out, stream)
+    device.synchronize(stream)
+    difference = float(np.abs(result - expected).max()) * 256
+    row = {"what": "crops", "people": people, "picture": "%dx%d" % PICTURE, "size": "%dx%d" % CROP[::-1],
+           "largest_difference_levels": difference, "agrees": difference <= 1.01,
+           "us": microseconds(device, stream, cut_out, runs), "us_with_copy": microseconds(device, stream, both, runs)}
+    for held in (pictures, table):
+        held.close()
+    device.free(out)
+    return row
+
+
 def main(arguments: Optional[List[str]] = None) -> int:
     """Writes benchmarks/results/gpu_kernels.json; 3 when a result differs."""
     parser = argparse.ArgumentParser(description="the CUDA kernels on a GPU: checked and timed")
@@ -185,6 +229,9 @@ def main(arguments: Optional[List[str]] = None) -> int:
                     rows.append(measure_decoding(device, module, name, people, limit, dtype, args.runs))
                     print(json.dumps(rows[-1]), flush=True)
                 rows.append(measure_preprocessing(device, module, dtype, args.runs))
+                print(json.dumps(rows[-1]), flush=True)
+            for people in (1, 20):
+                rows.append(measure_crops(device, module, people, args.runs))
                 print(json.dumps(rows[-1]), flush=True)
         result = {"board": read_board()._asdict(), "sm": "%d.%d" % device.compute_capability,
                   "kernels": source_hash(), "seconds_to_load": round(seconds, 2), "runs": args.runs, "rows": rows}

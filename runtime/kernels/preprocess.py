@@ -66,14 +66,20 @@ def picture_entry(source: Source, geometry: Geometry, taps: TapAddresses) -> byt
                           geometry.resized_width, geometry.resized_height))
 
 
-def crop_entry(source: Source, matrix: "npt.NDArray[np.float32]", size: Tuple[int, int]) -> bytes:
-    """A crop that fills an input of (width, height): input pixel (x, y) is the picture at matrix (2, 3) * (x, y, 1)."""
-    values = np.asarray(matrix, np.float32)
-    if values.shape != (2, 3) or not np.isfinite(values).all():
-        raise ShapeError("crop: expected a finite (2, 3) matrix, got %s" % (values.tolist(),))
-    return bytes(_Picture(source.address, source.chroma, 0, 0, 0, 0, source.pitch, source.chroma_pitch, source.width,
-                          source.height, FORMATS[source.format], 0, 0, 0, 0, size[0], size[1],
-                          (ctypes.c_float * 6)(*values.ravel().tolist())))
+def crop_entries(source: Source, matrices: "npt.NDArray[np.float32]", size: Tuple[int, int]) -> bytes:
+    """Crops that fill inputs of (width, height), an entry each.
+
+    Input pixel (x, y) of the i-th is the picture at matrices[i] (2, 3) * (x, y, 1).
+    """
+    values = np.ascontiguousarray(matrices, np.float32)
+    if values.ndim != 3 or values.shape[1:] != (2, 3) or not np.isfinite(values).all():
+        raise ShapeError("crop: expected finite (2, 3) matrices, got %s" % (values.tolist(),))
+    entry = bytes(_Picture(source.address, source.chroma, 0, 0, 0, 0, source.pitch, source.chroma_pitch, source.width,
+                           source.height, FORMATS[source.format], 0, 0, 0, 0, size[0], size[1]))
+    entries = np.tile(np.frombuffer(entry, np.uint8), (len(values), 1))
+    first = _Picture.matrix.offset
+    entries[:, first:first + 24] = values.reshape(len(values), 6).view(np.uint8)
+    return entries.tobytes()
 
 
 def preprocess_launch(pictures: int, batch: int, out: int, size: Tuple[int, int], dtype: str,

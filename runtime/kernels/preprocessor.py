@@ -1,5 +1,5 @@
 """Pictures of one size from host memory to a network's input on the GPU: one copy, one launch."""
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -8,9 +8,9 @@ from wholebody.engines.device import Buffer, Device, Launch
 from wholebody.errors import ShapeError
 from wholebody.runtime.geometry import Geometry, Resolution, plan
 from wholebody.runtime.kernels.compiling import load_kernels
+from wholebody.runtime.kernels.pictures import DevicePictures, picture_shape
 from wholebody.runtime.kernels.preprocess import (
     PICTURE_BYTES,
-    Source,
     TapAddresses,
     bytes_of,
     picture_entry,
@@ -35,7 +35,7 @@ class GpuPreprocessor:
         self._key: Tuple[int, int, str] = (0, 0, "")
         self._geometry: Optional[Geometry] = None
         self._buffers: Dict[str, Buffer] = {}
-        self._host: Any = None
+        self._pictures: Optional[DevicePictures] = None
         with device.active():
             self._module = load_kernels(device) if module is None else module
             self._stream = device.new_stream()
@@ -52,19 +52,15 @@ class GpuPreprocessor:
         return bytes_of(self.shape, self._dtype)
 
     def prepare(self, width: int, height: int, pixel_format: str = "bgr") -> Geometry:
-        """Room and tables for pictures of this size; after it `enqueue` of them allocates nothing.
-
-        A picture is (H, W, 3) BGR, (H, W, 4) BGRx or, "nv12", (H * 3 / 2, W) as OpenCV has it.
-        """
+        """Room and tables for pictures of this size (`picture_shape`); after it `enqueue` of them allocates nothing."""
         if self._geometry is not None and self._key == (width, height, pixel_format):
             return self._geometry
-        if pixel_format == "nv12" and (width % 2 or height % 2):
-            raise ShapeError("NV12: expected even sides, got %dx%d" % (width, height))
+        picture_shape(width, height, pixel_format)  # refuses what no picture can be
         geometry = plan(self._spec, width, height, self._resolution)
         with self._device.active():
             self._free()
-            self._add_pictures(width, height, pixel_format)
-            self._add_tables(width, height, pixel_format, geometry)
+            self._pictures = DevicePictures(self._device, self._batch, width, height, pixel_format)
+            self._add_tables(width, height, self._pictures, geometry)
         self._key, self._geometry = (width, height, pixel_format), geometry
         self.prepared += 1
         return geometry
@@ -76,15 +72,9 @@ class GpuPreprocessor:
 
     def place(self, images: "Sequence[npt.NDArray[np.uint8]]", stream: int) -> None:
         """Puts the copy of pictures to the GPU on a stream; those of the last call must be done with."""
-        assert self._geometry is not None, "prepare comes first"
-        if len(images) != self._batch or any(image.shape != self._host.shape[1:] for image in images):
-            raise ShapeError("preprocessing on the GPU: expected %d pictures %s, got %s"
-                             % (self._batch, self._host.shape[1:], [image.shape for image in images]))
-        for place, image in zip(self._host, images):
-            np.copyto(place, image)
-        if not self._device.shares_memory:
-            with self._device.active():
-                self._device.upload(self._buffers["pictures"], self._host, stream)
+        assert self._pictures is not None, "prepare comes first"
+        with self._device.active():
+            self._pictures.place(images, stream)
 
     def launch_into(self, out: Buffer) -> Launch:
         """What makes the input at `out` of the pictures that were placed last."""
@@ -116,30 +106,16 @@ class GpuPreprocessor:
     def _free(self) -> None:
         for buffer in self._buffers.values():
             self._device.free(buffer)
-        self._buffers, self._geometry = {}, None
+        if self._pictures is not None:
+            self._pictures.close()
+        self._buffers, self._geometry, self._pictures = {}, None, None
 
-    def _add_pictures(self, width: int, height: int, pixel_format: str) -> None:
-        shapes = {"bgr": (height, width, 3), "bgrx": (height, width, 4), "nv12": (height * 3 // 2, width)}
-        shape = (self._batch,) + shapes[pixel_format]
-        if self._device.shares_memory:
-            self._host, pictures = self._device.mapped_array(shape, "uint8")
-            self._buffers["pictures"] = pictures
-        else:
-            self._host = self._device.host_array(shape, "uint8")
-            pictures = self._buffers["pictures"] = self._device.alloc(bytes_of(shape, "uint8"))
-        self._pictures_at = pictures.address
-
-    def _add_tables(self, width: int, height: int, pixel_format: str, geometry: Geometry) -> None:
+    def _add_tables(self, width: int, height: int, pictures: DevicePictures, geometry: Geometry) -> None:
         rows, columns = picture_taps(width, height, geometry, self._spec.resize)
         tables = [rows.first, columns.first, rows.weights, columns.weights]
         addresses = [self._upload("taps %d" % i, table) for i, table in enumerate(tables)]
         taps = TapAddresses(*(addresses + [rows.weights.shape[1], columns.weights.shape[1]]))
-        entries: List[bytes] = []
-        pitch = width * {"bgr": 3, "bgrx": 4, "nv12": 1}[pixel_format]
-        for i in range(self._batch):
-            at = self._pictures_at + i * self._host[0].nbytes
-            source = Source(at, width, height, pitch, pixel_format, at + height * pitch, pitch)
-            entries.append(picture_entry(source, geometry, taps))
+        entries = [picture_entry(pictures.source(i), geometry, taps) for i in range(self._batch)]
         assert len(entries[0]) == PICTURE_BYTES
         self._upload("table", np.frombuffer(b"".join(entries), np.uint8))
 

@@ -27,7 +27,6 @@ class Reader(abc.ABC):
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self.sources = sources
-        self.dropped = [0] * len(sources)
 
     @abc.abstractmethod
     def next(self, meanwhile: Optional[Callable[[], None]] = None) -> Optional[Round]:
@@ -36,6 +35,11 @@ class Reader(abc.ABC):
     @abc.abstractmethod
     def stop(self) -> None:
         """No more frames: `next` returns None, at once where it waits."""
+
+    def wake(self) -> None:
+        """Sources that wait for a frame come back without one; safe in a signal's handler."""
+        for source in self.sources:
+            source.stop()
 
     def close(self) -> None:  # noqa: B027 - files are read in the caller's thread
         """After the last `next`."""
@@ -77,6 +81,7 @@ class FileReader(Reader):
 
     def stop(self) -> None:
         self._stopped = True
+        self.wake()
 
 
 class LiveReader(Reader):
@@ -120,14 +125,13 @@ class LiveReader(Reader):
         with self._changed:
             self._stopped = True
             for origin in self._newest:
-                self.dropped[origin] += 1
+                self.sources[origin].dropped += 1
             self._newest = {}
             self._changed.notify_all()
 
     def close(self) -> None:
         self.stop()
-        for source in self.sources:
-            source.stop()
+        self.wake()
         for thread, source in zip(self._started, self.sources):
             thread.join(_PATIENCE_SECONDS)
             if thread.is_alive():
@@ -142,7 +146,7 @@ class LiveReader(Reader):
                 with self._changed:
                     if self._stopped:
                         return
-                    self.dropped[origin] += origin in self._newest
+                    source.dropped += origin in self._newest
                     self._newest[origin] = frame
                     self._changed.notify_all()
         except BaseException as error:  # `next` raises it where it is seen

@@ -27,6 +27,8 @@ class PipelineOptions(NamedTuple):
     keypoint_scale: str = "input"   # one of keypoint_scale.SCALES
     part_candidates: bool = False   # every peak before assembly
     in_flight: int = 3              # lanes; 1 runs the stages in turn in the caller's thread
+    limit: int = 0                  # frames after which the run ends well; 0 is all
+    seconds: float = 0.0            # the same, of time
 
 
 class Feed(NamedTuple):
@@ -54,27 +56,31 @@ def run_feeds(feeds: Sequence[Feed], estimate: StagedEstimator, options: Pipelin
     reader = open_reader([feed.source for feed in feeds])
     _tell_of_batches(len(feeds), estimate)
     tally, started = Tally(len(feeds)), time.perf_counter()
-    with StopSignals() as signals:
+    end = started + options.seconds if options.seconds else float("inf")
+    with StopSignals(reader.wake) as signals:
         with contextlib.ExitStack() as sinks:
             for feed in feeds:
                 for sink in feed.sinks:
                     sinks.enter_context(sink)
             flow = InTurn(estimate, reader) if options.in_flight == 1 else InFlight(estimate, reader, options.in_flight)
             with flow:
-                for trip in flow.trips(lambda: _look_at(signals, reader)):
+                for trip in flow.trips(lambda: _look_at(signals, reader, end)):
                     _write(trip, flow, feeds, options, tally, on_frame)
+                    if (options.limit and tally.frames >= options.limit) or time.perf_counter() > end:
+                        break
             problems = [line for feed in feeds for line in feed.source.problems]
             if not tally.frames and problems:
                 raise SourceError("%s: nothing could be read: %s" % (feeds[0].source.name, problems[0]))
         if not reader.live:
             signals.check()
     return Summary(tally.frames, tally.people, tally.frames_with_people, problems, time.perf_counter() - started,
-                   tally.stage_ms(), sum(reader.dropped), tally.latency_ms(), options.in_flight, dict(flow.busy),
-                   tally.by_source([feed.source.name for feed in feeds], reader.dropped), signals.error is not None)
+                   tally.stage_ms(), sum(feed.source.dropped for feed in feeds), tally.latency_ms(),
+                   options.in_flight, dict(flow.busy),
+                   tally.by_source([feed.source for feed in feeds]), signals.error is not None)
 
 
-def _look_at(signals: StopSignals, reader: Reader) -> None:
-    if reader.live and signals.error is not None:
+def _look_at(signals: StopSignals, reader: Reader, end: float) -> None:
+    if (reader.live and signals.error is not None) or time.perf_counter() > end:
         reader.stop()
     else:
         signals.check()

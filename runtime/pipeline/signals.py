@@ -12,8 +12,10 @@ class StopSignals:
     A handler that raises nothing works as ever. In another thread than the main one there are no signals to keep.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_arrival: Callable[[], None] = lambda: None) -> None:
+        """`on_arrival` is called in the handler of the first one."""
         self.error: Optional[BaseException] = None
+        self._on_arrival = on_arrival
         self._before: Dict[int, _Handler] = {}
 
     def __enter__(self) -> "StopSignals":
@@ -45,3 +47,4 @@ class StopSignals:
             if self.error is not None:
                 raise
             self.error = error
+            self._on_arrival()

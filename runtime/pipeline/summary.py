@@ -5,6 +5,7 @@ from typing import Any, Dict, List, NamedTuple, Sequence
 import numpy as np
 
 from wholebody.poses import Result
+from wholebody.runtime.sources import Source
 
 _KEPT = 8192  # values: percentiles are exact for as many frames, and of a fair sample for more
 
@@ -91,9 +92,9 @@ class Tally:
         """From capture to poses."""
         return self._latency.to_dict()
 
-    def by_source(self, names: Sequence[str], dropped: Sequence[int]) -> List[Dict[str, Any]]:
+    def by_source(self, sources: Sequence[Source]) -> List[Dict[str, Any]]:
         """Of each of several sources; one source is the run itself."""
-        if len(names) < 2:
+        if len(sources) < 2:
             return []
-        return [{"source": name, "frames": frames, "people": people, "dropped": lost}
-                for name, (frames, people), lost in zip(names, self.of_source, dropped)]
+        return [{"source": source.name, "frames": frames, "people": people, "dropped": source.dropped}
+                for source, (frames, people) in zip(sources, self.of_source)]

@@ -7,6 +7,7 @@ from wholebody.errors import ShapeError
 from wholebody.files import PathLike, write_text
 from wholebody.poses import Frame, Poses, Result
 from wholebody.runtime.sinks.base import Details, FrameFiles
+from wholebody.runtime.sinks.rotation import Rotation
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -19,15 +20,18 @@ _PERSON = ('{"person_id":[%%d],"pose_keypoints_2d":[%s],"face_keypoints_2d":[],"
 
 
 class OpenPoseJson(FrameFiles):
-    """`<frame>_keypoints.json` in a folder."""
+    """`<frame>_keypoints.json` in a folder; of more than `keep` bytes the oldest of this run go (0 keeps all)."""
 
-    def __init__(self, folder: PathLike, overwrite: bool = False, names: Sequence[str] = ()) -> None:
+    def __init__(self, folder: PathLike, overwrite: bool = False, names: Sequence[str] = (), keep: int = 0) -> None:
         super().__init__(folder, "_keypoints.json", overwrite, names)
+        self._rotation = Rotation(keep)
         self._templates: Dict[int, str] = {}
 
     def write(self, frame: Frame, result: Result, details: Details) -> None:
         text = self.text(result.poses, details)
-        write_text(self.path_of(frame.source), text, self.overwrite)
+        path = self.path_of(frame.source)
+        write_text(path, text, self.overwrite)
+        self._rotation.add(path, len(text))
 
     def text(self, poses: Poses, details: Details) -> str:
         """The whole file."""

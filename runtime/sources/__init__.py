@@ -1,4 +1,4 @@
-"""Where frames come from: a picture, a folder of pictures or a video file."""
+"""Where frames come from: pictures, videos, cameras and streams."""
 from wholebody.runtime.sources.base import Source
 from wholebody.runtime.sources.opening import open_source
 

@@ -20,6 +20,10 @@ class Source(abc.ABC):
         self.length: Optional[int] = None  # frames expected, None when unknown
         self.fps: Optional[float] = None
         self.problems: List[str] = []      # what went wrong on the way, one line each
+        # Of what is live:
+        self.dropped = 0           # frames that newer ones replaced before anybody looked at them
+        self.reconnects = 0        # times that it was lost and came back
+        self.still = False         # it delivers the very same picture over and over
 
     @abc.abstractmethod
     def __iter__(self) -> Iterator[Frame]:

@@ -6,22 +6,25 @@ import re
 from typing import Callable, Dict
 
 from wholebody.errors import SourceError
+from wholebody.runtime.sources.address import EXAMPLES, PIPE, parse_address
 from wholebody.runtime.sources.base import Source
+from wholebody.runtime.sources.live import PATIENCE, LiveSource
 from wholebody.runtime.sources.pictures import PICTURES, Folder, Picture
+from wholebody.runtime.sources.piped import Piped
 from wholebody.runtime.sources.video import VIDEOS, VideoFile
 
-ACCEPTED = "a picture, a folder of pictures or a video file"
+ACCEPTED = "a picture, a folder of pictures, a video file or a camera (%s)" % EXAMPLES
 SOURCES: Dict[str, Callable[[pathlib.Path], Source]] = {"folder": Folder, "image": Picture, "video": VideoFile}
-_CAMERA = re.compile(r"\d+|/dev/video\d+|(csi|v4l2?|rtsps?|rtmps?|rtp|srt|udp|tcp|gst|usb)://.*", re.IGNORECASE)
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://.*", re.IGNORECASE)
 
 
-def open_source(spec: str) -> Source:
-    """The source for a path; cameras and streams are refused in this version."""
-    if _CAMERA.fullmatch(spec):
-        raise SourceError("%s: cameras and streams are not supported in this version; give %s" % (spec, ACCEPTED))
+def open_source(spec: str, patience: float = PATIENCE) -> Source:
+    """The source for a path, a camera or a stream; a camera that is lost for `patience` seconds has ended."""
+    address = parse_address(spec)
+    if address is not None:
+        return Piped(address) if address.kind == PIPE else LiveSource(address, patience)
     if _ADDRESS.fullmatch(spec):
-        raise SourceError("%s: addresses are not supported; download it and give %s" % (spec, ACCEPTED))
+        raise SourceError("%s: no such kind of address; give %s" % (spec, ACCEPTED))
     if not spec:
         raise SourceError("the source is empty; give %s" % ACCEPTED)
     path = pathlib.Path(os.path.expanduser(spec))

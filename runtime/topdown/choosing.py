@@ -22,7 +22,9 @@ def _fastest() -> Backend:
         return NumpyBackend()
 
 
-BACKENDS: Dict[str, Callable[[], Backend]] = {"native": NativeBackend, "numpy": NumpyBackend, "auto": _fastest}
+# cuda: people are cut out on the GPU (cuda_lane.py); their keypoints are found here all the same.
+BACKENDS: Dict[str, Callable[[], Backend]] = {
+    "native": NativeBackend, "numpy": NumpyBackend, "auto": _fastest, "cuda": _fastest}
 
 
 def choose_backend(name: str = "auto") -> Backend:

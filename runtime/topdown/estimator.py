@@ -9,9 +9,11 @@ from wholebody.engines.fit import check_fit
 from wholebody.engines.onnxfile import NO_CARD
 from wholebody.errors import CardError
 from wholebody.poses import Detections, Poses
+from wholebody.runtime.cuda_network import CudaNetwork
 from wholebody.runtime.detection import BoxFinder
 from wholebody.runtime.lane import Stage, StagedEstimator
 from wholebody.runtime.topdown.backend import Backend
+from wholebody.runtime.topdown.cuda_lane import CudaTopDownLane
 from wholebody.runtime.topdown.heads import KINDS, PointHeads
 from wholebody.runtime.topdown.lane import TopDownLane
 from wholebody.runtime.topdown.oks_nms import oks_nms, soft_oks_nms
@@ -35,7 +37,7 @@ class TopDownOptions(NamedTuple):
     people_at_once: int = 0      # through the network; 0 is what it takes, at most 16
     pose_nms: str = "oks"        # one of POSE_NMS
     flip: bool = False           # ask the network about the mirrored person as well: slower, a little better
-    arithmetic: str = "auto"     # native, numpy, or the first of them that is there
+    decoder: str = "auto"        # cuda beside an engine, native, numpy, or the first of them that is there
 
 
 def _by_keypoints(poses: Poses) -> Poses:
@@ -76,12 +78,12 @@ class TopDownEstimator(StagedEstimator):
     """An open network and what finds people for it: call it with a BGR frame. A context manager."""
 
     def __init__(self, engine: Engine, finder: BoxFinder, backend: Backend,
-                 options: TopDownOptions = TopDownOptions()) -> None:
-        """Takes over `engine` and `finder` and closes them."""
+                 options: TopDownOptions = TopDownOptions(), network: Optional[CudaNetwork] = None) -> None:
+        """Takes over all it is given and closes it; `network` is the engine's, where people are cut out on its GPU."""
         if engine.card is None:
             raise CardError(NO_CARD.format(model=engine.path))
         self.engine, self.finder, self.card, self.backend = engine, finder, engine.card, backend
-        self._heads = PointHeads(self.card, backend)
+        self._heads, self._network = PointHeads(self.card, backend), network
         check_fit(self.card, engine.inputs, engine.outputs, engine.path)
         if self.card.input.size is None:
             raise CardError("%s: a network for one person needs a fixed input: export it with --size WxH" % engine.path)
@@ -101,6 +103,8 @@ class TopDownEstimator(StagedEstimator):
 
     def new_lane(self) -> TopDownLane:
         """Buffers for one batch of frames in flight."""
+        if self._network is not None:
+            return CudaTopDownLane(self.finder.new_search(), self.card.input, self._network)
         return TopDownLane(self.finder.new_search(), self.card.input)
 
     @property
@@ -128,6 +132,8 @@ class TopDownEstimator(StagedEstimator):
         """Free both networks and the lane of `process`."""
         super().close()
         self.finder.close()
+        if self._network is not None:
+            self._network.close()
         self.engine.close()
 
 

@@ -50,14 +50,19 @@ class TopDownLane(Lane):
         """Where people are in every frame."""
         self.detections = self.search.boxes(self.frames)
 
+    def plan(self, spec: InputSpec, udp: bool) -> None:
+        """What is to be cut out of every frame."""
+        self.crops = [plan_crops(found.boxes_xyxy, input_size(spec), spec.box_padding or 1.25, udp)
+                      for found in self.detections]
+
     def crop(self, backend: Backend, spec: InputSpec, udp: bool) -> None:
         """Everybody into the network's input, frame after frame."""
+        self.plan(spec, udp)
         blob, first = self._input.of(self.people), 0
-        for frame, found in zip(self.frames, self.detections):
-            self.crops.append(plan_crops(found.boxes_xyxy, input_size(spec), spec.box_padding or 1.25, udp))
-            end = first + len(found.scores)
+        for frame, crops in zip(self.frames, self.crops):
+            end = first + len(crops.matrices)
             if end > first:
-                backend.crops(frame.image, self.crops[-1].matrices, spec, blob[first:end])
+                backend.crops(frame.image, crops.matrices, spec, blob[first:end])
             first = end
 
     def infer(self, engine: Engine, spec: InputSpec, limit: int, flip: bool) -> None:

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "paf.h"
+#include "random.h"
 
 namespace {
 
@@ -42,20 +43,6 @@ __attribute__((noinline)) void operator delete(void *memory) noexcept {
 __attribute__((noinline)) void operator delete(void *memory, size_t) noexcept { operator delete(memory); }
 
 namespace {
-
-// xorshift64*: the same numbers on every machine.
-struct Random {
-    uint64_t state;
-    uint32_t bits() {
-        state ^= state >> 12;
-        state ^= state << 25;
-        state ^= state >> 27;
-        return static_cast<uint32_t>((state * 2685821657736338717ull) >> 32);
-    }
-    int below(int n) { return static_cast<int>(bits() % static_cast<uint32_t>(n)); }
-    bool chance(int in) { return below(in) == 0; }
-    float unit() { return static_cast<float>(bits() >> 8) * (1.0f / 16777216); }
-};
 
 struct Setting {
     wb_paf_config config;
@@ -342,7 +329,7 @@ int main(int count, char **arguments) {
         return 2;
     }
     const int amount = std::atoi(arguments[2]);
-    Random random = {0x9e3779b97f4a7c15ull + static_cast<uint64_t>(std::atoll(arguments[3])) * 2 + 1};
+    Random random = seeded(std::atoll(arguments[3]));
     if (std::strcmp(arguments[1], "fuzz") != 0) {
         for (int i = 0; i < amount; ++i) show_case(random, i, std::strcmp(arguments[1], "memory") == 0);
         return 0;

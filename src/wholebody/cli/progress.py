@@ -1,7 +1,10 @@
 """Progress of long work on stderr: one line rewritten on a terminal, one line now and then in a log."""
 import sys
 import time
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
+
+if TYPE_CHECKING:
+    from wholebody.runtime.live_status import LiveStatus
 
 _TERMINAL_SECONDS, _LOG_SECONDS = 0.2, 10.0
 
@@ -28,6 +31,33 @@ class Progress:
             of_total = "/%d" % self._total
             left = ", %.0f s left" % (max(self._total - frames, 0) / max(rate, 1e-9))
         line = "%d%s frames, %d people, %.1f frames/s%s" % (frames, of_total, people, rate, left)
+        sys.stderr.write("\r\033[K" + line if self._terminal else line + "\n")
+        sys.stderr.flush()
+        self._shown = True
+
+    def done(self) -> None:
+        """Leaves the terminal on a fresh line."""
+        if self._shown and self._terminal:
+            sys.stderr.write("\r\033[K")
+
+
+class LiveLine:
+    """How a live run is doing, told once a second on a terminal and every ten seconds in a log."""
+
+    def __init__(self, status: "LiveStatus", quiet: bool = False) -> None:
+        self._status, self._quiet, self._terminal = status, quiet, sys.stderr.isatty()
+        self._every = 1.0 if self._terminal else _LOG_SECONDS
+        self._said = time.monotonic()
+        self._shown = False
+
+    def __call__(self, frames: int, people: int) -> None:  # noqa: ARG002 - the status has counted them
+        """After each frame."""
+        from wholebody.runtime.live_status import line_of
+        now = time.monotonic()
+        if self._quiet or now - self._said < self._every:
+            return
+        self._said = now
+        line = line_of(self._status.snapshot())
         sys.stderr.write("\r\033[K" + line if self._terminal else line + "\n")
         sys.stderr.flush()
         self._shown = True

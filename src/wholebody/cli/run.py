@@ -1,10 +1,10 @@
-"""wb-run: finds people in a picture, a folder of pictures or a video."""
+"""wb-run: finds people in pictures, videos and what cameras see."""
 import argparse
 import contextlib
 import json
 import re
 import sys
-from typing import TYPE_CHECKING, List, Optional, Sequence
+from typing import TYPE_CHECKING, List, Optional, Sequence, Union
 
 from wholebody.cli.frame import INTERRUPTED, OK, RUN_ERROR, Parser, run_command
 from wholebody.cli.topdown_flags import add_topdown, topdown_options
@@ -25,7 +25,7 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="wb-run", description="Find people in a picture, a folder of pictures or a video.")
+    parser = Parser(prog="wb-run", description="Find people in pictures, videos and what cameras see.")
     model = parser.add_argument_group("network")
     model.add_argument("--engine", metavar="MODEL",
                        help="a model with a card (see wb-export card); without it the network that comes along")
@@ -39,10 +39,15 @@ def _parser() -> Parser:
     add_topdown(parser)
     source = parser.add_argument_group("input")
     source.add_argument("--source", metavar="PATH", required=True, action="append",
-                        help="a picture, a folder or a video file; several go through the network together, and each "
-                             "has its results in a folder or file of its own: DIR/0-NAME, FILE-0-NAME.json")
+                        help="a picture, a folder, a video file, a camera (0, /dev/video0, csi://0), a stream "
+                             "(rtsp://...) or - for stdin; several go through the network together, and each has its "
+                             "results in a folder or file of its own: DIR/0-NAME, FILE-0-NAME.json")
     source.add_argument("--in-flight", type=_lanes, default=IN_FLIGHT, metavar="N",
                         help="frames on their way at the same time; 1 works on one after the other")
+    source.add_argument("--limit", type=_frames, default=0, metavar="N", help="end well after N frames")
+    source.add_argument("--duration", type=_seconds, default=0.0, metavar="S", help="end well after S seconds")
+    source.add_argument("--reconnect", type=_seconds, default=60.0, metavar="S",
+                        help="a camera that is lost is tried again for so many seconds")
     people = parser.add_argument_group("people")
     people.add_argument("--number-people-max", type=_people, default=-1, metavar="N",
                         help="keep the N best people; -1 keeps all")
@@ -61,6 +66,10 @@ def _add_outputs(output: "argparse._ArgumentGroup") -> None:
     output.add_argument("--video", metavar="FILE.mp4", help="an H.264 video with the people drawn in")
     output.add_argument("--json", metavar="DIR", nargs="?", const=STDOUT, action="append", default=[],
                         help="OpenPose JSON 1.3, one file a frame; without DIR: the summary of the run on stdout")
+    output.add_argument("--json-keep", type=_size, default=0, metavar="SIZE",
+                        help="of --json DIR: beyond 500M, 2G and so on the oldest files of this run go; 0 keeps all")
+    output.add_argument("--mqtt", metavar="URL", help="a message a frame to a broker: mqtt://[user:password@]host/topic")
+    output.add_argument("--json-lines", action="store_true", help="a line of JSON on stdout for every frame")
     output.add_argument("--coco", metavar="FILE.json", help="COCO keypoint results")
     output.add_argument("--coco-variants", metavar="WHICH", type=_variants, default="body",
                         help="some of %s: one file each, named FILE_foot.json and so on" % ",".join(VARIANTS))
@@ -82,27 +91,32 @@ def _add_outputs(output: "argparse._ArgumentGroup") -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from wholebody.cli.progress import Progress
+    from wholebody.cli.progress import LiveLine, Progress
     from wholebody.cli.run_outputs import make_sinks
     from wholebody.default_model import default_model_path
     from wholebody.runtime.estimator import open_estimator
+    from wholebody.runtime.live_status import LiveStatus
     from wholebody.runtime.pipeline import Feed, PipelineOptions, run_feeds
     from wholebody.runtime.sources import open_source
     if args.engine is None:
         args.engine = default_model_path()
     with contextlib.ExitStack() as stack:
-        sources = [stack.enter_context(open_source(path)) for path in args.source]
+        sources = [stack.enter_context(open_source(path, args.reconnect)) for path in args.source]
         estimate = stack.enter_context(open_estimator(
             args.engine, net_resolution=args.net_resolution, threads=args.threads,
             number_people_max=args.number_people_max, decoder=args.decoder, decoding=args.decoding,
             maximize_positives=args.maximize_positives, trust=args.trust, rebuild=args.rebuild,
             keep_maps=bool(args.write_heatmaps), **topdown_options(args)))
         sinks = make_sinks(args, sources, estimate.skeleton.has_background)
-        lengths = [source.length for source in sources if source.length is not None]
-        progress = Progress(sum(lengths) if len(lengths) == len(sources) else None, args.quiet)
+        status = LiveStatus(sources)
+        progress: Union[LiveLine, Progress] = LiveLine(status, args.quiet)
+        if not sources[0].live:
+            lengths = [source.length for source in sources if source.length is not None]
+            progress = Progress(sum(lengths) if len(lengths) == len(sources) else None, args.quiet)
+        options = PipelineOptions(args.keypoint_scale, args.part_candidates, args.in_flight, args.limit, args.duration)
         try:
-            summary = run_feeds([Feed(*feed) for feed in zip(sources, sinks)], estimate,
-                                PipelineOptions(args.keypoint_scale, args.part_candidates, args.in_flight), progress)
+            summary = run_feeds([Feed(source, [status] + own) for source, own in zip(sources, sinks)], estimate,
+                                options, progress)
         finally:
             progress.done()
     _report(args, summary, wrote_something=any(sinks))
@@ -116,7 +130,7 @@ def _report(args: argparse.Namespace, summary: "Summary", wrote_something: bool)
         source = args.source[0] if len(args.source) == 1 else args.source
         print(json.dumps(dict(summary.to_dict(), engine=args.engine, source=source), indent=2, sort_keys=True))
         return
-    if args.quiet:
+    if args.quiet or args.json_lines:
         return
     stages = ", ".join("%s %.1f" % (stage, spread["p50"]) for stage, spread in summary.stage_ms.items())
     print("%s, %s in %d of them, %.1f frames/s; median ms: %s"
@@ -151,6 +165,27 @@ def _count(text: str) -> int:
     if not re.match(r"[0-9]{1,3}$", text):
         raise argparse.ArgumentTypeError("expected a whole number from 0 to 999, got %r" % text)
     return int(text)
+
+
+def _frames(text: str) -> int:
+    if not re.match(r"[0-9]{1,9}$", text):
+        raise argparse.ArgumentTypeError("expected a number of frames, got %r" % text)
+    return int(text)
+
+
+def _size(text: str) -> int:
+    from wholebody.errors import OutputError
+    from wholebody.runtime.sinks.rotation import parse_size
+    try:
+        return 0 if text == "0" else parse_size(text)
+    except OutputError as error:
+        raise argparse.ArgumentTypeError(str(error))
+
+
+def _seconds(text: str) -> float:
+    if not re.match(r"[0-9]{1,8}(\.[0-9]+)?$", text):
+        raise argparse.ArgumentTypeError("expected a number of seconds, got %r" % text)
+    return float(text)
 
 
 def _lanes(text: str) -> int:

@@ -34,7 +34,11 @@ def _sinks(args: argparse.Namespace, source: "Source", has_background: bool, pla
     names, overwrite = source.frame_names, args.overwrite
     for folder in args.json:
         if folder != STDOUT:
-            sinks.append(available.OpenPoseJson(_folder(folder, place), overwrite, names))
+            sinks.append(available.OpenPoseJson(_folder(folder, place), overwrite, names, args.json_keep))
+    if args.json_lines:
+        sinks.append(available.JsonLines())
+    if args.mqtt:
+        sinks.append(available.MqttMessages("%s/%s" % (args.mqtt.rstrip("/"), place) if place else args.mqtt))
     if args.coco:
         sinks.append(available.CocoJson(_file(args.coco, place), overwrite, names, args.coco_variants.split(",")))
     if args.alphapose_json:

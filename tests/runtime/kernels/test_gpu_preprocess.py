@@ -11,7 +11,7 @@ from wholebody.runtime.cuda import CudaDevice
 from wholebody.runtime.geometry import Resolution
 from wholebody.runtime.heads import channels_first
 from wholebody.runtime.kernels.compiling import load_kernels
-from wholebody.runtime.kernels.preprocess import Source, channel_values, crop_entry, preprocess_launch
+from wholebody.runtime.kernels.preprocess import Source, channel_values, crop_entries, preprocess_launch
 from wholebody.runtime.kernels.preprocessor import GpuPreprocessor
 from wholebody.runtime.kernels.taps import crop, picture_taps, resample
 from wholebody.runtime.preprocess import Preprocessor
@@ -192,14 +192,14 @@ def test_crops_of_one_picture_go_in_one_launch_and_equal_their_twin(device):
     image, size = picture(37, 29), (24, 20)
     stream, module = device.new_stream(), load_kernels(device)
     source, out = device.alloc(image.nbytes), device.alloc(len(MATRICES) * 3 * 24 * 20 * 4)
-    entries = [crop_entry(Source(source.address, 37, 29, 37 * 3), np.array(m, np.float32), size) for m in MATRICES]
-    host = np.frombuffer(b"".join(entries), np.uint8)
+    entries = crop_entries(Source(source.address, 37, 29, 37 * 3), np.array(MATRICES, np.float32), size)
+    host = np.frombuffer(entries, np.uint8)
     table = device.alloc(host.nbytes)
     device.upload(source, image, stream)
     device.upload(table, host, stream)
     spec = SPEC._replace(color="rgb")
-    device.launch(module, preprocess_launch(table.address, len(entries), out.address, size, "float32", spec), stream)
-    result = device.host_array((len(entries), 3, 20, 24), "float32")
+    device.launch(module, preprocess_launch(table.address, len(MATRICES), out.address, size, "float32", spec), stream)
+    result = device.host_array((len(MATRICES), 3, 20, 24), "float32")
     device.download(result, out, stream)
     device.synchronize(stream)
     gain, bias, _, channel = channel_values(spec, "float32")
@@ -221,8 +221,8 @@ def test_a_crop_that_is_the_picture_is_the_picture_and_beside_it_is_black():
 
 @pytest.mark.parametrize("matrix", [[[1, 0], [0, 1]], [[np.nan, 0, 0], [0, 1, 0]]], ids=["shape", "nan"])
 def test_a_crop_needs_a_finite_matrix(matrix):
-    with pytest.raises(ShapeError, match="expected a finite"):
-        crop_entry(Source(0, 4, 4, 12), np.array(matrix), (4, 4))
+    with pytest.raises(ShapeError, match="expected finite"):
+        crop_entries(Source(0, 4, 4, 12), np.array([matrix]), (4, 4))
 
 
 @pytest.mark.parametrize("wrong, message", [

@@ -26,8 +26,8 @@ def picture(bright=True):
     return image
 
 
-def estimator(people=CROWD, options=TopDownOptions(arithmetic="auto"), pose=None, **detector):
-    backend = choose_backend(options.arithmetic)
+def estimator(people=CROWD, options=TopDownOptions(decoder="auto"), pose=None, **detector):
+    backend = choose_backend(options.decoder)
     finder = DetectorNetwork(FakeDetector(people, **detector), BoxOptions(), backend)
     return TopDownEstimator(pose or FakePose(), finder, backend, options)
 
@@ -69,7 +69,7 @@ def test_how_many_go_through_the_network_at_once_changes_nothing(limit):
 
 
 def test_native_and_numpy_arithmetic_find_the_same(monkeypatch):
-    found = [estimator(options=TopDownOptions(arithmetic=name))(picture()) for name in ("numpy", "auto")]
+    found = [estimator(options=TopDownOptions(decoder=name))(picture()) for name in ("numpy", "auto")]
     for field in ("keypoints", "scores", "person_scores", "boxes_xyxy"):
         np.testing.assert_array_equal(getattr(found[0], field), getattr(found[1], field))
 
