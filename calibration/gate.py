@@ -11,7 +11,7 @@ from wholebody.calibration.searching import Found, search
 from wholebody.engines.calibration_table import CalibrationTable
 from wholebody.engines.fp16_graph import convert
 from wholebody.engines.onnxfile import read_bytes
-from wholebody.engines.qdq_graph import graph_of
+from wholebody.engines.qdq_graph import graph_of, quantise
 from wholebody.errors import WholebodyError
 from wholebody.runtime.sources.pictures import Folder
 
@@ -73,6 +73,7 @@ def pass_gate(model: str, table: CalibrationTable, judged: Judged, bar: Bar = Ba
     """Measures FP32 and FP16, then INT8 with as little kept in float as the bar asks."""
     tell: OnPicture = say or (lambda done, total, line: None)  # noqa: ARG005
     data = read_bytes(model)
+    quantise(data, table.ranges, where=model, channels=table.channels)  # what cannot be is said before the long work
     fed = prepared(model, _probe_pictures(judged), judged.estimator)
     with tempfile.TemporaryDirectory(prefix="wholebody-gate-") as scratch:
         place = pathlib.Path(scratch)

@@ -24,7 +24,6 @@ class Judged(NamedTuple):
 
     images: str
     annotations: str = ""                        # COCO keypoints; "" compares with the reference's people
-    most: int = 0                                # pictures without labels; 0 is all
     estimator: Tuple[Tuple[str, Any], ...] = ()  # options of the estimator
 
 
@@ -58,13 +57,15 @@ class _Collected(Sink):
 
 def measure(name: str, model: str, judged: Judged, progress: Optional[OnPicture] = None) -> Measured:
     """Runs a model file over all of the pictures."""
-    collected, sinks = _Collected(), []
+    collected = _Collected()
     with tempfile.TemporaryDirectory(prefix="wholebody-measure-") as scratch:
         results = str(pathlib.Path(scratch) / "results.json")
         truth, source = _source(judged)
-        sinks = [collected] + ([CocoJson(results)] if truth is not None else [])
+        sinks: List[Sink] = [collected]
+        if truth is not None:
+            sinks.append(CocoJson(results))
         with open_estimator(model, **dict(judged.estimator)) as estimate:
-            run_pipeline(source, estimate, sinks, PipelineOptions(), _each(progress, source.length, name))
+            run_pipeline(source, estimate, sinks, PipelineOptions(), _each(progress, source.length))
         if not collected.poses:
             raise EvaluationError("none of the pictures in %s can be read" % judged.images)
         statistics = None
@@ -82,18 +83,13 @@ def _source(judged: Judged) -> Tuple[Any, Source]:
         from wholebody.calibration.running import AnnotatedImages
         truth = load_annotations(judged.annotations)
         return truth, AnnotatedImages(truth, judged.images)
-    source = Folder(pathlib.Path(judged.images))
-    if judged.most:
-        source.paths = source.paths[:judged.most]
-        source.length = len(source.paths)
-    return None, source
+    return None, Folder(pathlib.Path(judged.images))
 
 
-def _each(progress: Optional[OnPicture], total: Optional[int], name: str) -> Callable[[int, int], None]:
+def _each(progress: Optional[OnPicture], total: Optional[int]) -> Callable[[int, int], None]:
     def told(done: int, people: int) -> None:  # noqa: ARG001 - what the pipeline says
         if progress is not None:
             progress(done, total or 0, "")
-    del name
     return told
 
 

@@ -34,14 +34,11 @@ def add_gate(build: argparse.ArgumentParser) -> None:
                        help="what a range leaves out (default: what changes the outputs least)")
     group.add_argument("--max-ap-drop", metavar="POINTS", type=_number, default=0.5,
                        help="points of AP below FP32 that are allowed, where there are labels")
-    group.add_argument("--least-agreement", metavar="A", type=_number, default=LEAST_AGREEMENT,
+    group.add_argument("--least-agreement", metavar="A", type=_number, default=0.9,
                        help="of keypoints with FP32's (0 to 1), where there are none")
     group.add_argument("--least-int8", metavar="PART", type=_number, default=0.5,
                        help="part of the multiplications below which INT8 is refused rather than more kept in float")
     group.add_argument("--gate-report", metavar="FILE.json", default="", help="write all that was measured there")
-
-
-LEAST_AGREEMENT = 0.9
 
 
 def pass_build_gate(args: argparse.Namespace, model: str, spec: "BuildSpec") -> Gated:
@@ -57,7 +54,7 @@ def pass_build_gate(args: argparse.Namespace, model: str, spec: "BuildSpec") -> 
     progress = StepProgress("steps", args.quiet)
     try:
         table = _table(args, model, options, progress)
-        judged = Judged(args.images, args.annotations, 0, options)
+        judged = Judged(args.images, args.annotations, options)
         bar = Bar(args.max_ap_drop, args.least_agreement, args.least_int8)
         if args.method:
             table = table._replace(statistics={args.method: table.statistics[args.method]})
