@@ -1,10 +1,12 @@
 """What INT8 costs: a network calibrated and gated on one half of some photographs, and measured on the other.
 
-    python benchmarks/int8_accuracy.py MODEL.onnx --photographs DIR --annotations FILE.json [--method M] [--json FILE]
+    python benchmarks/int8_accuracy.py MODEL.onnx --photographs DIR --annotations FILE.json [--method M] [--naive]
+        [--json FILE]
 
 MODEL.onnx has a card. Every second photograph goes to `wb-export build --int8 --images --annotations`, which ends with
 a network and its trade-off curve, or refuses; `wb-eval` measures FP32 and INT8 on the others. Where TensorRT-RTX is
-installed, the table is built to a plan as well. Times are of ONNX Runtime on this machine's CPU, one picture at a time.
+installed, the table is built to a plan as well. --naive gives all channels of a depth-wise convolution's weights one range,
+as simple quantisers do: the search must find those convolutions. Times are of ONNX Runtime on this machine's CPU, one picture at a time.
 """
 import argparse
 import contextlib
@@ -22,7 +24,9 @@ import numpy as np
 
 from wholebody.cli.evaluate import main as wb_eval
 from wholebody.cli.export import main as wb_export
+from wholebody.engines.onnxfile import read_bytes
 from wholebody.engines.onnxruntime_engine import open_session
+from wholebody.engines.qdq_graph import candidates, graph_of, weights_of
 
 
 def split(photographs: pathlib.Path, annotations: pathlib.Path, folder: pathlib.Path) -> None:
@@ -38,6 +42,20 @@ def split(photographs: pathlib.Path, annotations: pathlib.Path, folder: pathlib.
         ids = {image["id"] for image in images}
         labels = [entry for entry in truth["annotations"] if entry["image_id"] in ids]
         (folder / f"{name}.json").write_text(json.dumps({**truth, "images": images, "annotations": labels}))
+
+
+def naive_table(model: str, folder: pathlib.Path) -> str:
+    """The table that the first half gives, with one range for all channels of each depth-wise convolution."""
+    scales = folder / "naive.json"
+    if wb_export(["calibrate", model, "--images", str(folder / "calibration"), "-o", str(scales)]):
+        sys.exit("error: wb-export calibrate failed")
+    table, graph = json.loads(scales.read_text()), graph_of(read_bytes(model))
+    names = [one.weights for one in candidates(graph)]
+    for name, values in weights_of(graph, names).items():
+        if values.ndim == 4 and values.shape[1] == 1 < values.shape[0]:
+            table["channels"][name] = [float(np.abs(values).max())] * len(values)
+    scales.write_text(json.dumps(table))
+    return str(scales)
 
 
 def evaluated(model: str, folder: pathlib.Path) -> dict[str, Any]:
@@ -86,6 +104,7 @@ def main() -> int:
     parser.add_argument("--photographs", type=pathlib.Path, required=True)
     parser.add_argument("--annotations", type=pathlib.Path, required=True)
     parser.add_argument("--method", default="", help="as for wb-export build")
+    parser.add_argument("--naive", action="store_true", help="one range for a depth-wise convolution's weights")
     parser.add_argument("--max-ap-drop", default="0.5", help="as for wb-export build")
     parser.add_argument("--without-labels", action="store_true", help="gate by agreement with FP32")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="add the row to the list in this file")
@@ -96,11 +115,12 @@ def main() -> int:
         words = ["build", args.model, "--int8", "--images", str(folder / "calibration"), "--max-ap-drop",
                  args.max_ap_drop, "--gate-report", str(folder / "report.json"), "-o", str(folder / "int8.onnx")]
         words += ["--method", args.method] if args.method else []
+        words += ["--calibration", naive_table(args.model, folder)] if args.naive else []
         words += [] if args.without_labels else ["--annotations", str(folder / "calibration.json")]
         started = time.monotonic()
         code = wb_export(words)
         row: dict[str, Any] = {
-            "model": pathlib.Path(args.model).name, "method": args.method or "best", "gate": "agreement" if
+            "model": pathlib.Path(args.model).name, "method": args.method or "best", "naive": args.naive, "gate": "agreement" if
             args.without_labels else f"at most {args.max_ap_drop} points of AP", "exit_code": code,
             "seconds": round(time.monotonic() - started, 1), "cpu": platform.processor() or platform.machine(),
             "cpus": os.cpu_count(), "report": json.loads((folder / "report.json").read_text())}
