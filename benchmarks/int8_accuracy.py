@@ -6,8 +6,8 @@
 MODEL.onnx has a card. Every second photograph goes to `wb-export build --int8 --images --annotations`, which ends with
 a network and its trade-off curve, or refuses; `wb-eval` measures FP32 and INT8 on the others. Where TensorRT-RTX is
 installed, the table is built to a plan as well. --naive gives all channels of a depth-wise convolution's weights one
-range, as simple quantisers do: the search must find those convolutions. Times are of ONNX Runtime on this machine's CPU,
-one picture at a time.
+range, as simple quantisers do: the search must find those convolutions. Times are of ONNX Runtime on this machine's
+CPU, one picture at a time.
 """
 import argparse
 import contextlib
@@ -122,8 +122,8 @@ def main() -> int:
         code = wb_export(words)
         row: dict[str, Any] = {
             "model": pathlib.Path(args.model).name, "method": args.method or "best", "naive": args.naive,
-            "gate": "agreement" if args.without_labels else f"at most {args.max_ap_drop} points of AP", "exit_code": code,
-            "seconds": round(time.monotonic() - started, 1), "cpu": platform.processor() or platform.machine(),
+            "gate": "agreement" if args.without_labels else f"at most {args.max_ap_drop} points of AP",
+            "exit_code": code, "seconds": round(time.monotonic() - started, 1), "cpu": platform.processor() or platform.machine(),
             "cpus": os.cpu_count(), "report": json.loads((folder / "report.json").read_text())}
         del row["report"]["blocks"][20:]
         if code == 0:
