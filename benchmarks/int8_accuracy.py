@@ -120,11 +120,13 @@ def main() -> int:
         words += [] if args.without_labels else ["--annotations", str(folder / "calibration.json")]
         started = time.monotonic()
         code = wb_export(words)
+        if code not in (0, 3):
+            return code
         row: dict[str, Any] = {
             "model": pathlib.Path(args.model).name, "method": args.method or "best", "naive": args.naive,
             "gate": "agreement" if args.without_labels else f"at most {args.max_ap_drop} points of AP",
-            "exit_code": code, "seconds": round(time.monotonic() - started, 1), "cpu": platform.processor() or platform.machine(),
-            "cpus": os.cpu_count(), "report": json.loads((folder / "report.json").read_text())}
+            "exit_code": code, "seconds": round(time.monotonic() - started, 1),
+            "cpu": platform.processor() or platform.machine(), "cpus": os.cpu_count(), "report": json.loads((folder / "report.json").read_text())}
         del row["report"]["blocks"][20:]
         if code == 0:
             fp32, int8 = evaluated(args.model, folder), evaluated(str(folder / "int8.onnx"), folder)
