@@ -126,7 +126,8 @@ def main() -> int:
             "model": pathlib.Path(args.model).name, "method": args.method or "best", "naive": args.naive,
             "gate": "agreement" if args.without_labels else f"at most {args.max_ap_drop} points of AP",
             "exit_code": code, "seconds": round(time.monotonic() - started, 1),
-            "cpu": platform.processor() or platform.machine(), "cpus": os.cpu_count(), "report": json.loads((folder / "report.json").read_text())}
+            "cpu": platform.processor() or platform.machine(), "cpus": os.cpu_count(),
+            "report": json.loads((folder / "report.json").read_text())}
         del row["report"]["blocks"][20:]
         if code == 0:
             fp32, int8 = evaluated(args.model, folder), evaluated(str(folder / "int8.onnx"), folder)

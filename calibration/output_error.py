@@ -1,4 +1,6 @@
 """How far a converted network's outputs are from the float network's, on a few pictures as it sees them."""
+import contextlib
+import time
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
@@ -10,6 +12,7 @@ from wholebody.engines.onnxfile import parse_onnx
 from wholebody.engines.onnxruntime_engine import OnnxRuntimeEngine, open_session
 from wholebody.engines.qdq_graph import Candidate, candidates, graph_of, weights_of
 from wholebody.errors import EvaluationError, SourceError
+from wholebody.poses import Frame
 from wholebody.runtime.estimator import estimator_around
 from wholebody.runtime.sources.pictures import read_picture
 
@@ -47,11 +50,9 @@ def prepared(model: str, paths: Sequence[Any], estimator: Sequence[Tuple[str, An
     """What the network of a model file is fed for these pictures."""
     recorder = _Recorder(OnnxRuntimeEngine(model))
     with estimator_around(recorder, **dict(estimator)) as estimate:
-        for path in paths:
-            try:
-                estimate(read_picture(path))
-            except SourceError:
-                continue
+        for index, path in enumerate(paths):
+            with contextlib.suppress(SourceError):  # a picture that cannot be read
+                estimate.process(Frame(read_picture(path), index, time.monotonic(), path.stem))
         fed = recorder.fed
     if not fed:
         raise EvaluationError("none of %d pictures gives the network anything to see" % len(paths))

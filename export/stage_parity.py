@@ -16,7 +16,7 @@ from wholebody.engines.onnxruntime_engine import OnnxRuntimeEngine, open_session
 from wholebody.engines.opening import OpenOptions, open_engine
 from wholebody.engines.qdq_graph import QUANTISED, graph_of
 from wholebody.errors import CardError, EvaluationError
-from wholebody.poses import Poses
+from wholebody.poses import Frame, Poses
 from wholebody.runtime.cuda import CudaDevice
 from wholebody.runtime.estimator import estimator_around
 from wholebody.runtime.sources.pictures import Folder, read_picture
@@ -84,14 +84,15 @@ def compare_stages(paths: Sequence[str], options: StageOptions) -> StageReport:
     fed = prepared(network, pictures, options.estimator)
     stages: list[Stage] = []
     first: tuple[list[Feeds], list[Poses], InputSpec] | None = None
-    for path in paths:
-        engine = _open(path, network, options)
+    for stage in paths:
+        engine = _open(stage, network, options)
         assert engine.card is not None
         outputs = [{name: np.array(array) for name, array in engine.infer(feeds).items()} for feeds in fed]
         with estimator_around(engine, **dict(options.estimator)) as estimate:
-            poses = [estimate(read_picture(picture)) for picture in pictures]
+            poses = [estimate.process(Frame(read_picture(path), index, 0.0, path.stem)).poses
+                     for index, path in enumerate(pictures)]
         first = first or (outputs, poses, engine.card.input)
-        stages.append(_stage(path, outputs, poses, engine.card.input, first, options))
+        stages.append(_stage(stage, outputs, poses, engine.card.input, first, options))
     parted, culprits = _where(stages, fed, options)
     return StageReport(tuple(stages), parted, culprits)
 

@@ -8,7 +8,7 @@ import pytest
 from onnx_bytes import ints, model, node, weights
 from sticks import draw_sticks
 
-from wholebody.calibration.calibrating import calibrate
+from wholebody.calibration.calibrating import CalibrationOptions, calibrate
 from wholebody.calibration.gate import Bar, pass_gate, picture_statistics, report_lines
 from wholebody.calibration.measuring import Judged, Measured
 from wholebody.card import card_from_json
@@ -87,6 +87,26 @@ def test_what_cannot_be_quantised_is_said_before_anything_is_measured(place, mon
     monkeypatch.setattr("wholebody.calibration.gate.measure", None)
     with pytest.raises(BuildError, match="no node is left to quantise"):
         pass_gate("net.onnx", table._replace(ranges={"nothing": 1.0}), Judged("pictures"))
+
+
+TWO = """{"name": "two", "skeleton": {"name": "TWO", "keypoints": ["left_end", "right_end"]},
+ "input": {"name": "image", "scale": 0.00392156862745098, "size": [64, 48], "box_padding": 1.25, "resize": "stretch"},
+ "heads": [{"kind": "heatmap", "stride": 4, "format": "quarter", "outputs": {"heatmaps": {"output": "heatmaps"}}}]}"""
+
+
+def test_a_network_for_one_person_is_calibrated_and_judged_on_the_crops_that_it_sees(place):
+    kernel = [1 / 16 if channel == color else 0.0 for channel in range(2) for color in range(3) for _ in range(16)]
+    conv = node("Conv", ["image", "w"], ["heatmaps"], ints("kernel_shape", [4, 4]), ints("strides", [4, 4]))
+    net = model([conv], [weights("w", (2, 3, 4, 4), kernel)], [("image", ("N", 3, 64, 48))],
+                [("heatmaps", ("N", 2, 16, 12))])
+    (place / "two.onnx").write_bytes(with_card(net, card_from_json(TWO)))
+    options = (("boxes", "labels.json"),)
+    table = calibrate("two.onnx", "pictures", "two.json", CalibrationOptions(estimator=options)).table
+    assert (table.pictures["with_people"], table.pictures["options"]) == (COUNT, {"boxes": "labels.json"})
+    assert table.ranges["image"] < 1
+    report = pass_gate("two.onnx", table, Judged("pictures", estimator=options))
+    assert report.passed, report.reason
+    assert report.rows[0].people > COUNT
 
 
 @pytest.mark.parametrize("points, passed", [(0.4, True), (0.5, True), (0.51, False), (-3, True)])
