@@ -19,25 +19,38 @@ PROBES = 4  # pictures by which blocks are compared
 
 
 class Bar(NamedTuple):
-    """What a network must reach."""
+    """What a network must reach.
 
-    max_ap_drop: float = 0.5      # points of AP below FP32, where there are labels
-    least_agreement: float = 0.9  # with FP32's people, where there are none
-    least_int8: float = 0.5       # part of the multiplications
+    AP of a hundred pictures wavers by a point with nothing but rounding: labels alone let through by luck what finds
+    other people than FP32, so agreement is asked for as well.
+    """
+
+    max_ap_drop: float = 0.5       # points of AP below FP32, where there are labels
+    least_agreement: float = 0.94  # with FP32's people
+    least_int8: float = 0.5        # part of the multiplications
 
     def passed(self, reference: Measured, found: Measured) -> bool:
         """Whether one network is good enough beside another."""
-        if reference.statistics is not None and found.statistics is not None:
-            return 100 * (reference.statistics["AP"] - found.statistics["AP"]) <= self.max_ap_drop + 1e-9
-        return found.agreement is not None and found.agreement.overall >= self.least_agreement
+        if found.agreement is not None and found.agreement.overall < self.least_agreement:
+            return False
+        drop = _drop(reference, found)
+        return drop <= self.max_ap_drop + 1e-9 if drop is not None else found.agreement is not None
 
     def said(self, reference: Measured, found: Measured) -> str:
         """How far it is, in words."""
-        if reference.statistics is not None and found.statistics is not None:
-            return "%+.2f points of AP, at most -%.2f allowed" % (
-                100 * (found.statistics["AP"] - reference.statistics["AP"]), self.max_ap_drop)
-        return "agreement with FP32 %.4f, at least %.4f expected" % (
-            found.agreement.overall if found.agreement else 0.0, self.least_agreement)
+        drop, said = _drop(reference, found), []
+        if drop is not None:
+            said.append("%+.2f points of AP (at most -%.2f)" % (0.0 - drop, self.max_ap_drop))
+        if found.agreement is not None:
+            said.append("agreement with FP32 %.4f (at least %.4f)" % (found.agreement.overall, self.least_agreement))
+        return ", ".join(said)
+
+
+def _drop(reference: Measured, found: Measured) -> Optional[float]:
+    """Points of AP; None without labels."""
+    if reference.statistics is None or found.statistics is None:
+        return None
+    return 100 * (reference.statistics["AP"] - found.statistics["AP"])
 
 
 class GateReport(NamedTuple):
@@ -109,11 +122,12 @@ def report_lines(report: GateReport) -> List[str]:
     lines = table_of(report.rows)
     found = report.found
     if len(found.trials) > 1:
-        lines.append("trade-off: kept nodes, MACs in INT8, ranges by, error of the outputs, %s"
-                     % ("AP" if report.tried[0].statistics else "agreement"))
-        lines += ["  %4d %7.1f %% %-18s %10.2e %9.4f %s" % (
-            len(t.keep), 100 * t.int8_macs, t.method, t.error, t.score, "passed" if t.passed else "")
-            for t in found.trials]
+        lines.append("trade-off: kept nodes, MACs in INT8, ranges by, error of the outputs, agreement%s"
+                     % (", AP" if report.tried[0].statistics else ""))
+        lines += ["  %4d %7.1f %% %-18s %10.2e %9.4f%s %s" % (
+            len(t.keep), 100 * t.int8_macs, t.method, t.error, row.agreement.overall if row.agreement else 0,
+            " %7.4f" % row.statistics["AP"] if row.statistics else "", "passed" if t.passed else "")
+            for t, row in zip(found.trials, report.tried)]
     lines += list(report.notes)
     kept = found.trials[-1].keep
     if report.passed and kept:

@@ -8,6 +8,7 @@ import pytest
 from onnx_bytes import ints, model, node, weights
 from sticks import draw_sticks
 
+from wholebody.calibration.agreement import Agreement
 from wholebody.calibration.calibrating import CalibrationOptions, calibrate
 from wholebody.calibration.gate import Bar, pass_gate, picture_statistics, report_lines
 from wholebody.calibration.measuring import Judged, Measured
@@ -57,7 +58,8 @@ def test_labels_decide_by_average_precision(place):
     report = gate("net.onnx", annotations="labels.json")
     assert report.passed
     assert [row.statistics["AP"] for row in report.rows] == [pytest.approx(1)] * 3
-    assert report.reason.endswith("+0.00 points of AP, at most -0.50 allowed")
+    assert report.reason.endswith("(at least 0.9400)")
+    assert "+0.00 points of AP (at most -0.50), agreement with FP32 1.0000" in report.reason
     assert report_lines(report)[0].split()[-4:] == ["AP", "AP50", "AP_medium", "AP_large"]
     lost = gate("wild.onnx", Bar(least_int8=0.2), "labels.json")
     assert lost.passed
@@ -113,7 +115,13 @@ def test_a_network_for_one_person_is_calibrated_and_judged_on_the_crops_that_it_
 def test_a_drop_is_counted_in_points(points, passed):
     fp32, int8 = (Measured("", 1.0, 1.0, 1, (), {"AP": ap}) for ap in (0.4, 0.4 - points / 100))
     assert Bar().passed(fp32, int8) is passed
-    assert Bar().said(fp32, int8) == f"{-points:+.2f} points of AP, at most -0.50 allowed"
+    assert Bar().said(fp32, int8) == f"{-points:+.2f} points of AP (at most -0.50)"
+
+
+def test_with_labels_other_people_than_fp32s_do_not_pass_by_luck():
+    fp32, int8 = Measured("", 1.0, 1.0, 1, (), {"AP": 0.4}), Measured("", 1.0, 1.0, 1, (), {"AP": 0.41})
+    assert Bar().passed(fp32, int8._replace(agreement=Agreement(0.95, ())))
+    assert not Bar().passed(fp32, int8._replace(agreement=Agreement(0.93, ())))
 
 
 def test_normalisation_by_the_picture_itself_is_named():

@@ -29,13 +29,13 @@ def add_gate(build: argparse.ArgumentParser) -> None:
     group.add_argument("--images", metavar="DIR",
                        help="measure the ranges on these pictures, and build only what finds the same people in them")
     group.add_argument("--annotations", metavar="FILE.json", default="",
-                       help="COCO keypoints of the pictures: AP is compared instead of keypoints with FP32's")
+                       help="COCO keypoints of the pictures: AP is compared as well")
     group.add_argument("--method", choices=METHODS, default="",
                        help="what a range leaves out (default: what changes the outputs least)")
     group.add_argument("--max-ap-drop", metavar="POINTS", type=_number, default=0.5,
                        help="points of AP below FP32 that are allowed, where there are labels")
-    group.add_argument("--least-agreement", metavar="A", type=_number, default=0.9,
-                       help="of keypoints with FP32's (0 to 1), where there are none")
+    group.add_argument("--least-agreement", metavar="A", type=_number, default=0.94,
+                       help="of the people found with those of FP32 (0 to 1), with labels and without")
     group.add_argument("--least-int8", metavar="PART", type=_number, default=0.5,
                        help="part of the multiplications below which INT8 is refused rather than more kept in float")
     group.add_argument("--gate-report", metavar="FILE.json", default="", help="write all that was measured there")
