@@ -128,6 +128,9 @@ def _known(model: str, pictures: PictureSet, options: CalibrationOptions) -> Dic
         raise ModelError("%s keeps weights in files beside it (%s): save it as one file first"
                          % (model, file.external_files[0]))
     chosen = {name: value for name, value in options.estimator if value}
+    for name in ("boxes", "detector"):  # files: what is in them counts
+        if name in chosen:
+            chosen[name] = hashlib.sha256(read_bytes(chosen[name])).hexdigest()
     return {"graph_sha256": graph_sha256(data), "preprocessing": preprocessing_of(card_of(file, model)),
             "pictures": {"sha256": pictures.sha256, "count": len(pictures.paths), "options": chosen}}
 

@@ -1,4 +1,5 @@
 """The accuracy gate: by labels and without, what it says, and what it names when it refuses."""
+import hashlib
 import json
 
 import cv2
@@ -104,7 +105,8 @@ def test_a_network_for_one_person_is_calibrated_and_judged_on_the_crops_that_it_
     (place / "two.onnx").write_bytes(with_card(net, card_from_json(TWO)))
     options = (("boxes", "labels.json"),)
     table = calibrate("two.onnx", "pictures", "two.json", CalibrationOptions(estimator=options)).table
-    assert (table.pictures["with_people"], table.pictures["options"]) == (COUNT, {"boxes": "labels.json"})
+    assert table.pictures["with_people"] == COUNT
+    assert table.pictures["options"] == {"boxes": hashlib.sha256((place / "labels.json").read_bytes()).hexdigest()}
     assert table.ranges["image"] < 1
     report = pass_gate("two.onnx", table, Judged("pictures", estimator=options))
     assert report.passed, report.reason
