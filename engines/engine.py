@@ -65,6 +65,11 @@ class Engine(abc.ABC):
         first = self.inputs[0].shape[0] if self.inputs[0].shape else 1
         return first if isinstance(first, int) else None
 
+    @property
+    def least_sides(self) -> Tuple[int, int]:
+        """The smallest (width, height) of a picture that it takes, where its input may have several."""
+        return 1, 1
+
     @abc.abstractmethod
     def close(self) -> None:
         """Free the network; closing twice is allowed."""

@@ -63,6 +63,19 @@ def choose_workspace(spec: BuildSpec, available: Optional[int]) -> int:
     return max(_LEAST_WORKSPACE_MB, min(_MOST_WORKSPACE_MB, available // 4))
 
 
+def affordable(spec: BuildSpec, onnx_bytes: int, shapes: Sequence[InputShape], available: Optional[int]) -> BuildSpec:
+    """The spec with less workspace, then without cuBLAS and cuDNN, where memory asks for it; a user's limit stays."""
+    own = spec.own_kernels
+    for own in (spec.own_kernels, True):
+        workspace = choose_workspace(spec, available)
+        if available is None or memory_need(onnx_bytes, shapes, workspace, own).total_mb <= available:
+            return spec._replace(own_kernels=own)
+        rest = available - memory_need(onnx_bytes, shapes, 0, own).total_mb
+        if spec.workspace_mb is None and rest >= _LEAST_WORKSPACE_MB:
+            return spec._replace(workspace_mb=rest, own_kernels=own)
+    return spec._replace(own_kernels=own, workspace_mb=spec.workspace_mb or _LEAST_WORKSPACE_MB)
+
+
 def check_memory(need: MemoryNeed, available: Optional[int], shapes: Sequence[InputShape]) -> None:
     """BuildError with what would help when memory will not do."""
     if available is None or need.total_mb <= available:

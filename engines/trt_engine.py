@@ -95,6 +95,15 @@ class TrtEngine(Engine):
         """The most pictures that one run takes, as the engine was built."""
         return self.manifest.inputs[0].max[0]
 
+    @property
+    def least_sides(self) -> Tuple[int, int]:
+        """As the engine was built."""
+        least = self.manifest.inputs[0].min
+        if len(least) != 4:
+            return 1, 1
+        nhwc = self.card is not None and self.card.input.layout == "NHWC"
+        return (least[2], least[1]) if nhwc else (least[3], least[2])
+
     def enqueue(self, addresses: Dict[str, int], stream: int) -> None:
         """Run over device buffers of the caller, on the caller's stream; `set_shapes` first, within `active()`."""
         if self._context is None:

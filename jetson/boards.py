@@ -70,6 +70,18 @@ def board_of(model: str, compatible: str) -> Optional[BoardFacts]:
     return boards[0] if chips and len(boards) == 1 else None
 
 
+def board_here(root: str = "/") -> Optional[BoardFacts]:
+    """The board that this runs on; None where it is none of the table."""
+    return board_of(_said(root, "model"), _said(root, "compatible"))
+
+
+def _said(root: str, name: str) -> str:
+    try:
+        return (pathlib.Path(root) / "proc/device-tree" / name).read_bytes().decode("utf-8", "replace").strip("\0 \n")
+    except OSError:
+        return ""
+
+
 class JetPack(NamedTuple):
     """One row of tables/jetpacks.json."""
 

@@ -70,6 +70,8 @@ class CudaPafLane(Lane):
             self._preprocessors.append(self._new_preprocessor())
             self._decoders.append(self._new_decoder())
         places = list(zip(self._preprocessors, (frame.image for frame in self.frames)))
+        for place, _ in places:
+            place.shrink = place.shrink._replace(share=self.share)
         self.geometries = [place.prepare_for(image) for place, image in places]
         with device.active():
             self._lay_out(limit)

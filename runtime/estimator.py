@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+SHARES = (1.0, 0.75, 0.5)  # of the usual sides of an input: the work is about their square
+
 
 class EstimatorOptions(NamedTuple):
     """What a user may choose; the rest is in the model's card."""
@@ -58,7 +60,7 @@ class Estimator(StagedEstimator):
         warn_of_rounding(self.card.input, resolution)
         decoding = decoding_options(self.card, self.skeleton, options)
         self._lanes = open_lanes(PafWay(self.card.input, self._head, resolution, options.decoder, decoding,
-                                        options.keep_maps), engine)
+                                        options.keep_maps, engine.least_sides), engine)
         self.stages = (Stage("preprocess", self._preprocess), Stage("engine", self._infer),
                        Stage("decode", self._find))
         self._own = self.new_lane()  # what is wrong with the choices shows here, before the first frame
@@ -71,6 +73,11 @@ class Estimator(StagedEstimator):
     def max_batch(self) -> Optional[int]:
         """Frames of one size that the network takes at once; None is any number."""
         return self.engine.max_batch
+
+    @property
+    def shares(self) -> Tuple[float, ...]:
+        """Three quarters and a half of the usual sides, where the network takes any."""
+        return SHARES if self.card.input.size is None else (1.0,)
 
     def _preprocess(self, lane: Any) -> None:
         lane.preprocess(self.engine.max_batch)

@@ -60,11 +60,19 @@ class Geometry(NamedTuple):
         return np.asarray(moved, np.float32)
 
 
-def plan(spec: InputSpec, width: int, height: int, resolution: Resolution = Resolution()) -> Geometry:
+class Shrink(NamedTuple):
+    """A smaller input than usual, for a network of any size that must be faster."""
+
+    share: float = 1.0                      # of each side
+    least: Tuple[int, int] = (1, 1)         # (width, height) that the engine takes
+
+
+def plan(spec: InputSpec, width: int, height: int, resolution: Resolution = Resolution(),
+         shrink: Shrink = Shrink()) -> Geometry:
     """Where a picture of this size goes."""
     if width < 1 or height < 1:
         raise ShapeError("expected a picture of at least 1x1 pixels, got %dx%d" % (width, height))
-    net_width, net_height = net_size(spec, width, height, resolution)
+    net_width, net_height = _shrunk(spec, net_size(spec, width, height, resolution), shrink)
     if spec.resize == "stretch":
         scale = (width / net_width, height / net_height)
         return Geometry(net_width, net_height, net_width, net_height, 0, 0, scale, (0.0, 0.0))
@@ -96,6 +104,14 @@ def net_size(spec: InputSpec, width: int, height: int, resolution: Resolution) -
         ideal_height = min(wanted.width / _WIDEST, wanted.width * height / width)
         return _multiple(wanted.width, spec.multiple), _multiple(ideal_height, spec.multiple)
     return _multiple(wanted.width, spec.multiple), _multiple(wanted.height, spec.multiple)
+
+
+def _shrunk(spec: InputSpec, size: Tuple[int, int], shrink: Shrink) -> Tuple[int, int]:
+    """A part of each side, as a multiple of what the network takes; a network of one size stays as it is."""
+    if shrink.share == 1.0 or spec.size is not None:
+        return size
+    return (max(shrink.least[0], _multiple(size[0] * shrink.share, spec.multiple)),
+            max(shrink.least[1], _multiple(size[1] * shrink.share, spec.multiple)))
 
 
 def openpose_scale(source: Tuple[int, int], target: Tuple[int, int]) -> float:

@@ -36,6 +36,7 @@ class Lane(abc.ABC):
 
     def __init__(self) -> None:
         self.frames: Sequence[Frame] = ()
+        self.share = 1.0                      # of the usual sides of the network's input: one of the estimator's shares
         self.poses: List[Poses] = []          # the last stage fills it: one for each frame, in its pixels
         self.stage_ms: Dict[str, float] = {}  # of the whole batch; `run_stage` fills it
         self.results: List[Result] = []       # `finish` fills it
@@ -89,6 +90,11 @@ class StagedEstimator(abc.ABC):
     def max_batch(self) -> Optional[int]:
         """Frames of one size that the network takes at once; None is any number. A lane takes more, one by one."""
         return 1
+
+    @property
+    def shares(self) -> Tuple[float, ...]:
+        """Parts of the usual sides that the network's input may have, from 1 down; one size has no other."""
+        return (1.0,)
 
     @property
     def lane(self) -> Lane:

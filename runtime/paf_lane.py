@@ -53,6 +53,8 @@ class PafLane(Lane):
         while len(self._preprocessors) < len(self.frames):
             self._preprocessors.append(self._new_preprocessor())
         places = list(zip(self._preprocessors, (frame.image for frame in self.frames)))
+        for place, _ in places:
+            place.shrink = place.shrink._replace(share=self.share)
         self.geometries = [place.geometry(image) for place, image in places]
         self._lay_out(limit)
         for place, image in places:

@@ -1,7 +1,7 @@
 """Where the lanes of a PAF network run: decided here, once, when a network is opened."""
 import abc
 import logging
-from typing import Callable, Dict, NamedTuple
+from typing import Callable, Dict, NamedTuple, Tuple
 
 from wholebody.card import InputSpec
 from wholebody.engines.device import Device
@@ -10,7 +10,7 @@ from wholebody.engines.trt_engine import TrtEngine
 from wholebody.errors import MissingPackage, ModelError
 from wholebody.runtime.cuda_network import CudaNetwork
 from wholebody.runtime.cuda_paf_lane import CudaPafLane
-from wholebody.runtime.geometry import Resolution
+from wholebody.runtime.geometry import Resolution, Shrink
 from wholebody.runtime.heads import PafHead
 from wholebody.runtime.kernels.preprocessor import GpuPreprocessor
 from wholebody.runtime.lane import Lane
@@ -32,10 +32,13 @@ class PafWay(NamedTuple):
     decoder: str        # as the user chose it
     decoding: PafOptions
     keep_maps: bool     # the network's maps are wanted on the host
+    least: Tuple[int, int] = (1, 1)  # (width, height) of its input
 
     def preprocessor(self) -> Preprocessor:
         """A new one."""
-        return Preprocessor(self.input, self.resolution)
+        made = Preprocessor(self.input, self.resolution)
+        made.shrink = Shrink(least=self.least)
+        return made
 
 
 class Lanes(abc.ABC):
@@ -83,7 +86,9 @@ class CudaLanes(Lanes):
                            self._network.module)
 
     def _preprocessor(self) -> GpuPreprocessor:
-        return GpuPreprocessor(self._device, self._way.input, self._way.resolution, module=self._network.module)
+        made = GpuPreprocessor(self._device, self._way.input, self._way.resolution, module=self._network.module)
+        made.shrink = Shrink(least=self._way.least)
+        return made
 
 
 def _on_host(way: PafWay, engine: Engine) -> Lanes:

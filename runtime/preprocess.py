@@ -7,7 +7,7 @@ import numpy as np
 from wholebody.card import InputSpec
 from wholebody.errors import ShapeError
 from wholebody.packages import require
-from wholebody.runtime.geometry import Geometry, Resolution, openpose_scale, plan
+from wholebody.runtime.geometry import Geometry, Resolution, Shrink, openpose_scale, plan
 from wholebody.runtime.heads import channels_first
 from wholebody.runtime.warp import scale_from_origin
 
@@ -24,12 +24,13 @@ class Preprocessor:
     def __init__(self, spec: InputSpec, resolution: Resolution = Resolution()) -> None:
         self.spec = spec
         self.resolution = resolution
+        self.shrink = Shrink()  # for the next picture; whoever changes it keeps to this thread
         # y = (x * scale - mean) / std as one multiply and one add per channel of the frame (BGR).
         order = (0, 1, 2) if spec.color == "bgr" else (2, 1, 0)  # net channel of each frame channel
         self._net_channel = order
         self._gain = [np.float32(spec.scale / spec.std[c]) for c in order]
         self._bias = [np.float32(-spec.mean[c] / spec.std[c]) for c in order]
-        self._size = (0, 0)  # of the last picture
+        self._planned: Tuple[int, int, Shrink] = (0, 0, Shrink())  # size of the last picture, and how it was shrunk
         self._geometry: Optional[Geometry] = None
         self._padded: Optional[Geometry] = None  # what the buffer's padding was made for
         self._buffer: "npt.NDArray[Any]" = np.zeros((1, 3, 0, 0), spec.dtype)
@@ -61,9 +62,9 @@ class Preprocessor:
         self._buffer, self._padded = buffer, None
 
     def _plan(self, width: int, height: int) -> Geometry:
-        if self._geometry is None or self._size != (width, height):
-            self._geometry = plan(self.spec, width, height, self.resolution)
-            self._size = (width, height)
+        if self._geometry is None or self._planned != (width, height, self.shrink):
+            self._geometry = plan(self.spec, width, height, self.resolution, self.shrink)
+            self._planned = (width, height, self.shrink)
         return self._geometry
 
     def _prepare(self, width: int, height: int) -> Geometry:

@@ -6,7 +6,7 @@ import numpy as np
 from wholebody.card import InputSpec
 from wholebody.engines.device import Buffer, Device, Launch
 from wholebody.errors import ShapeError
-from wholebody.runtime.geometry import Geometry, Resolution, plan
+from wholebody.runtime.geometry import Geometry, Resolution, Shrink, plan
 from wholebody.runtime.kernels.compiling import load_kernels
 from wholebody.runtime.kernels.pictures import DevicePictures, picture_shape
 from wholebody.runtime.kernels.preprocess import (
@@ -32,7 +32,8 @@ class GpuPreprocessor:
         self._device, self._spec, self._resolution, self._batch = device, spec, resolution, batch
         self._dtype = dtype or spec.dtype
         self.prepared = 0  # times; launches of an earlier time are of no use
-        self._key: Tuple[int, int, str] = (0, 0, "")
+        self.shrink = Shrink()  # for the next `prepare`
+        self._key: Tuple[int, int, str, Shrink] = (0, 0, "", Shrink())
         self._geometry: Optional[Geometry] = None
         self._buffers: Dict[str, Buffer] = {}
         self._pictures: Optional[DevicePictures] = None
@@ -53,15 +54,15 @@ class GpuPreprocessor:
 
     def prepare(self, width: int, height: int, pixel_format: str = "bgr") -> Geometry:
         """Room and tables for pictures of this size (`picture_shape`); after it `enqueue` of them allocates nothing."""
-        if self._geometry is not None and self._key == (width, height, pixel_format):
+        if self._geometry is not None and self._key == (width, height, pixel_format, self.shrink):
             return self._geometry
         picture_shape(width, height, pixel_format)  # refuses what no picture can be
-        geometry = plan(self._spec, width, height, self._resolution)
+        geometry = plan(self._spec, width, height, self._resolution, self.shrink)
         with self._device.active():
             self._free()
             self._pictures = DevicePictures(self._device, self._batch, width, height, pixel_format)
             self._add_tables(width, height, self._pictures, geometry)
-        self._key, self._geometry = (width, height, pixel_format), geometry
+        self._key, self._geometry = (width, height, pixel_format, self.shrink), geometry
         self.prepared += 1
         return geometry
 

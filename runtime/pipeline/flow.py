@@ -8,29 +8,34 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence, Type
 from wholebody.runtime.lane import Lane, Stage, StagedEstimator, run_stage
 from wholebody.runtime.pipeline.channel import Channel
 from wholebody.runtime.pipeline.gate import Gate, OpenGate
-from wholebody.runtime.pipeline.reading import Reader
+from wholebody.runtime.pipeline.holder import Holder
+from wholebody.runtime.pipeline.holding import Level
+from wholebody.runtime.pipeline.reading import Reader, Round
 
 READ, WRITE = "read", "write"
+FULL = Level(1.0, 1)
 Meanwhile = Callable[[], None]
 
 
 class Trip:
     """One lane on its way, where its frames came from, and what went wrong: errors travel in order, as frames do."""
 
-    __slots__ = ("lane", "origins", "error")
+    __slots__ = ("lane", "origins", "error", "level")
 
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
         self.origins: Sequence[int] = ()
         self.error: Optional[BaseException] = None
+        self.level = FULL
 
 
 class Flow(abc.ABC):
     """A context manager; leaving it ends all threads and frees the lanes, whatever happened."""
 
-    def __init__(self, estimate: StagedEstimator, reader: Reader) -> None:
+    def __init__(self, estimate: StagedEstimator, reader: Reader, holder: Optional[Holder] = None) -> None:
         self.estimate = estimate
         self.reader = reader
+        self.holder = holder
         self.busy: Dict[str, float] = {}  # seconds that each stage was at work; one thread writes each of them
         self._lanes: List[Lane] = []
 
@@ -66,14 +71,28 @@ class Flow(abc.ABC):
     def read(self, trip: Trip, meanwhile: Optional[Meanwhile] = None) -> bool:
         """Frames into a lane; False at the end."""
         started = time.perf_counter()
-        found = self.reader.next(meanwhile)
+        trip.level = FULL if self.holder is None else self.holder.level
+        found = self._next(trip.level, meanwhile)
         if not self.reader.live:  # a camera is waited for, not worked on
             self.count(READ, started)
         if found is None:
             return False
         trip.lane.take(found.frames)
+        trip.lane.share = trip.level.share
         trip.origins, trip.error = found.origins, None
         return True
+
+    def _next(self, level: Level, meanwhile: Optional[Meanwhile]) -> Optional[Round]:
+        """The next frames, and before them those that are left out; none is left out at the end."""
+        found = self.reader.next(meanwhile)
+        for _ in range(level.every - 1):
+            following = self.reader.next(meanwhile) if found is not None else None
+            if following is None:
+                break
+            if self.holder is not None and found is not None:
+                self.holder.skipped += len(found.frames)
+            found = following
+        return found
 
     def __enter__(self) -> "Flow":
         return self
@@ -101,8 +120,8 @@ class InTurn(Flow):
 class InFlight(Flow):
     """Lanes circulate: a thread that reads, one for each stage, and the caller, who writes."""
 
-    def __init__(self, estimate: StagedEstimator, reader: Reader, lanes: int) -> None:
-        super().__init__(estimate, reader)
+    def __init__(self, estimate: StagedEstimator, reader: Reader, lanes: int, holder: Optional[Holder] = None) -> None:
+        super().__init__(estimate, reader, holder)
         stages = estimate.stages
         self._gate = Gate(len(stages) + 1) if reader.live else OpenGate()
         self._free: "Channel[Trip]" = Channel()

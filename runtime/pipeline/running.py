@@ -11,6 +11,7 @@ from wholebody.poses import Frame, Result
 from wholebody.runtime.keypoint_scale import scale_keypoints
 from wholebody.runtime.lane import StagedEstimator
 from wholebody.runtime.pipeline.flow import WRITE, Flow, InFlight, InTurn, Trip
+from wholebody.runtime.pipeline.holder import Holder
 from wholebody.runtime.pipeline.reading import Reader, open_reader
 from wholebody.runtime.pipeline.signals import StopSignals
 from wholebody.runtime.pipeline.summary import Summary, Tally
@@ -29,6 +30,7 @@ class PipelineOptions(NamedTuple):
     in_flight: int = 3              # lanes; 1 runs the stages in turn in the caller's thread
     limit: int = 0                  # frames after which the run ends well; 0 is all
     seconds: float = 0.0            # the same, of time
+    hold_fps: float = 0.0           # step down in size, then in frames, rather than be slower; 0 never does
 
 
 class Feed(NamedTuple):
@@ -57,15 +59,19 @@ def run_feeds(feeds: Sequence[Feed], estimate: StagedEstimator, options: Pipelin
     _tell_of_batches(len(feeds), estimate)
     tally, started = Tally(len(feeds)), time.perf_counter()
     end = started + options.seconds if options.seconds else float("inf")
+    holder = Holder(options.hold_fps, estimate.shares, options.in_flight > 1) if options.hold_fps else None
     with StopSignals(reader.wake) as signals:
         with contextlib.ExitStack() as sinks:
             for feed in feeds:
                 for sink in feed.sinks:
                     sinks.enter_context(sink)
-            flow = InTurn(estimate, reader) if options.in_flight == 1 else InFlight(estimate, reader, options.in_flight)
+            flow = (InTurn(estimate, reader, holder) if options.in_flight == 1
+                    else InFlight(estimate, reader, options.in_flight, holder))
             with flow:
                 for trip in flow.trips(lambda: _look_at(signals, reader, end)):
                     _write(trip, flow, feeds, options, tally, on_frame)
+                    if holder is not None and trip.lane.results:
+                        holder.frame_done(trip.level, trip.lane.results[0].stage_ms)
                     if (options.limit and tally.frames >= options.limit) or time.perf_counter() > end:
                         break
             problems = [line for feed in feeds for line in feed.source.problems]
@@ -76,7 +82,8 @@ def run_feeds(feeds: Sequence[Feed], estimate: StagedEstimator, options: Pipelin
     return Summary(tally.frames, tally.people, tally.frames_with_people, problems, time.perf_counter() - started,
                    tally.stage_ms(), sum(feed.source.dropped for feed in feeds), tally.latency_ms(),
                    options.in_flight, dict(flow.busy),
-                   tally.by_source([feed.source for feed in feeds]), signals.error is not None)
+                   tally.by_source([feed.source for feed in feeds]), signals.error is not None,
+                   holder.to_dict() if holder is not None else None)
 
 
 def _look_at(signals: StopSignals, reader: Reader, end: float) -> None:

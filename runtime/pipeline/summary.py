@@ -1,6 +1,6 @@
 """What a run did, counted frame by frame in memory that does not grow."""
 import random
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class Summary(NamedTuple):
     busy_seconds: Dict[str, float] = {}     # that each stage, reading and writing were at work
     by_source: List[Dict[str, Any]] = []    # of several sources: source, frames, people, dropped
     stopped: bool = False                   # by a signal
+    hold: Optional[Dict[str, Any]] = None   # of a run that held a rate: its level, frames by level, changes
 
     def to_dict(self) -> Dict[str, Any]:
         """For --json."""
@@ -34,7 +35,8 @@ class Summary(NamedTuple):
                 "stage_ms": self.stage_ms, "dropped": self.dropped, "latency_ms": self.latency_ms,
                 "in_flight": self.in_flight,
                 "busy_seconds": {name: round(seconds, 3) for name, seconds in self.busy_seconds.items()},
-                "by_source": self.by_source, "stopped": self.stopped}
+                "by_source": self.by_source, "stopped": self.stopped,
+                **({"hold": self.hold} if self.hold is not None else {})}
 
 
 class Spread:

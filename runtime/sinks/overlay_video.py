@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("wholebody")
 CONTAINERS = (".mkv", ".mov", ".mp4")
 DEFAULT_FPS = 30.0
+_TICK = fractions.Fraction(1, 1000)  # seconds
 _OPTIONS = {"preset": "veryfast", "crf": "20"}
 
 
@@ -27,13 +28,14 @@ class OverlayVideo(Sink):
     """One video file; every frame has the size of the first one, made even as H.264's 4:2:0 needs it."""
 
     def __init__(self, file: PathLike, fps: Optional[float] = None, overwrite: bool = False,
-                 threshold: float = 0.05) -> None:
+                 threshold: float = 0.05, live: bool = False) -> None:
+        """`live`: frames are shown when they were taken, as some of a camera are left out; else at `fps`."""
         self.target = pathlib.Path(file)
         if self.target.suffix.lower() not in CONTAINERS:
             raise OutputError("cannot write %s: unknown kind of video %r; name it %s, for example %s"
                               % (file, self.target.suffix, " or ".join(CONTAINERS), self.target.stem + ".mp4"))
         self.overwrite = overwrite
-        self.threshold = threshold
+        self.threshold, self._live = threshold, live
         self.fps = fps if fps is not None and math.isfinite(fps) and fps > 0 else DEFAULT_FPS
         self._av = require("av", "video")
         self._partial: Optional[PartialFile] = None
@@ -42,6 +44,7 @@ class OverlayVideo(Sink):
         self._first: Optional[Tuple[int, int]] = None  # width, height of the first frame
         self._told = False
         self._frames = 0
+        self._started_at, self._shown_at = 0.0, -1  # of what is live: the first frame's time, the last one's place
         check_target(self.target, overwrite)
 
     def write(self, frame: Frame, result: Result, details: Details) -> None:  # noqa: ARG002 - the same for all
@@ -55,7 +58,7 @@ class OverlayVideo(Sink):
             self._told = True
             log.warning("%s: frame %s is %d x %d, the first one %d x %d; such frames are scaled and padded",
                         self.target, frame.source, width, height, self._first[0], self._first[1])
-        self._encode(fit(image, (self._stream.width, self._stream.height)))
+        self._encode(fit(image, (self._stream.width, self._stream.height)), frame.captured_at)
 
     def close(self) -> None:
         partial, container = self._partial, self._container
@@ -88,14 +91,25 @@ class OverlayVideo(Sink):
             self._stream = self._container.add_stream(
                 "libx264", rate=fractions.Fraction(self.fps).limit_denominator(1001), options=dict(_OPTIONS))
             self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
+            if self._live:
+                self._stream.codec_context.time_base = _TICK
 
-    def _encode(self, image: "npt.NDArray[np.uint8]") -> None:
+    def _encode(self, image: "npt.NDArray[np.uint8]", captured_at: float) -> None:
         with self._reporting():
             picture = self._av.VideoFrame.from_ndarray(image, format="bgr24")
             picture.pts = self._frames
+            if self._live:
+                picture.pts, picture.time_base = self._place(captured_at), _TICK
             for packet in self._stream.encode(picture):
                 self._container.mux(packet)
         self._frames += 1
+
+    def _place(self, captured_at: float) -> int:
+        """In ticks; later than the one before, whatever the camera's clock says."""
+        if not self._frames:
+            self._started_at = captured_at
+        self._shown_at = max(self._shown_at + 1, int(round((captured_at - self._started_at) / float(_TICK))))
+        return self._shown_at
 
     @contextlib.contextmanager
     def _reporting(self) -> Iterator[None]:

@@ -4,6 +4,7 @@
 >>> with wholebody.open("pose.onnx") as estimate:   # doctest: +SKIP
 ...     poses = estimate(frame_bgr)
 """
+import os
 from typing import TYPE_CHECKING, Any, Union
 
 if TYPE_CHECKING:
@@ -15,13 +16,16 @@ __all__ = ["open", "__version__"]
 
 
 def open(model: str = "", **options: Any) -> "Union[Estimator, TopDownEstimator]":  # noqa: A001 - the name users expect
-    """An estimator for a model file: call it with a BGR frame, get Poses in the frame's pixels.
+    """An estimator for a model file or a bundle's folder: call it with a BGR frame, get Poses in the frame's pixels.
 
     Without a model it is the network that comes along.
 
     Options are those of `wholebody.runtime.estimator.EstimatorOptions`; for a network that sees one person at a time
     also those of `wholebody.runtime.topdown.estimator.TopDownOptions`, such as detector="yolox.onnx".
     """
+    if os.path.isdir(model):
+        from wholebody.runtime.bundle.opening import open_bundle
+        return open_bundle(model, **options)
     from wholebody.default_model import default_model_path
     from wholebody.runtime.estimator import open_estimator
     return open_estimator(model or default_model_path(), **options)

@@ -2,7 +2,14 @@
 import pytest
 
 from wholebody.engines.build_spec import BuildSpec
-from wholebody.engines.preflight import available_mb, check_memory, check_precision, choose_workspace, memory_need
+from wholebody.engines.preflight import (
+    affordable,
+    available_mb,
+    check_memory,
+    check_precision,
+    choose_workspace,
+    memory_need,
+)
 from wholebody.engines.shapes import InputShape
 from wholebody.errors import BuildError
 from wholebody.jetson.identity import Board
@@ -64,3 +71,20 @@ def test_fp16_without_fast_fp16_is_a_note():
 
 def test_a_target_elsewhere_is_not_judged_by_this_board():
     assert check_precision(board("6.2"), BuildSpec("int8", target="rtx:8.6")) == []
+
+
+@pytest.mark.parametrize("available, own_kernels, workspace", [
+    (None, False, None), (8000, False, None), (900, False, 190), (720, True, None), (500, True, 90), (200, True, 64)],
+    ids=["nobody knows", "plenty", "less workspace", "no cuBLAS", "neither", "next to none"])
+def test_a_build_takes_what_memory_affords(available, own_kernels, workspace):
+    shapes = [InputShape("image", "float32", (1, 3, 64, 112), (1, 3, 64, 112), (1, 3, 64, 112))]
+    fitted = affordable(BuildSpec("fp16"), 2 << 20, shapes, available)
+    assert (fitted.own_kernels, fitted.workspace_mb) == (own_kernels, workspace)
+    if available and available > 400 + 64 + 10:
+        need = memory_need(2 << 20, shapes, choose_workspace(fitted, available), fitted.own_kernels)
+        assert need.total_mb <= available
+
+
+def test_a_workspace_that_was_asked_for_stays():
+    shapes = [InputShape("image", "float32", (1, 3, 64, 112), (1, 3, 64, 112), (1, 3, 64, 112))]
+    assert affordable(BuildSpec("fp16", workspace_mb=2048), 2 << 20, shapes, 600).workspace_mb == 2048

@@ -19,6 +19,7 @@ from wholebody.poses import Frame
 from wholebody.runtime.cuda import CudaDevice
 from wholebody.runtime.cuda_paf_lane import CudaPafLane
 from wholebody.runtime.estimator import open_estimator
+from wholebody.runtime.lane import run_stage
 from wholebody.runtime.paf_lane import PafLane
 from wholebody.runtime.pipeline import Feed, PipelineOptions, run_feeds, run_pipeline
 
@@ -146,6 +147,30 @@ def test_sizes_may_change_from_frame_to_frame(engine):
     with open_estimator("net.onnx", threads=1) as cpu, open_estimator(engine) as estimate:
         for count, width in zip(COUNTS, widths):
             same(estimate(draw_sticks(count, width)), cpu(draw_sticks(count, width)), resized=True)
+
+
+def test_lanes_of_several_sizes_take_turns_and_none_is_smaller_than_the_engine_takes(engine):
+    """As --hold-fps asks them: each finds whom the CPU finds at that size; the engine takes 32x32 and more."""
+    picture, widths = draw_sticks(2), []
+    with open_estimator("net.onnx", net_resolution=SIZE, threads=1) as cpu, \
+            open_estimator(engine, net_resolution=SIZE) as estimate:
+        assert estimate.shares == (1.0, 0.75, 0.5)
+        lanes = [estimate.new_lane(), estimate.new_lane()]
+        for turn, share in enumerate((1.0, 0.75, 1.0, 0.5, 0.25)):
+            found = []
+            for lane, owner in ((lanes[turn % 2], estimate), (cpu.lane, cpu)):
+                lane.take([Frame(picture, turn, 0.0, "x")])
+                lane.share = max(share, 0.5) if owner is cpu else share
+                for stage in owner.stages:
+                    run_stage(stage, lane)
+                found.append(lane.poses[0])
+            geometry = lanes[turn % 2].seen(0).geometry
+            widths.append((geometry.net_width, geometry.net_height))
+            if share >= 0.5:
+                same(*found, resized=True)
+        assert widths == [(112, 64), (88, 48), (112, 64), (56, 32), (32, 32)]
+        for lane in lanes:
+            lane.close()
 
 
 def test_several_sources_go_through_in_one_batch_and_come_back_to_their_own(engine, gpu):

@@ -107,3 +107,27 @@ def wild_stick_net(metadata=(), gains=(100.0, 1.0, 0.01)):
                          weights("b", (7,), [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0]), parts],
                  [("image", ("N", 3, "H", "W"))], [("heatmaps", ("N", 3, "h", "w")), ("pafs", ("N", 4, "h", "w"))],
                  metadata)
+
+
+def integers(name, values):
+    """An int64 initializer."""
+    return (number(1, len(values)) + number(2, INT64) + text(8, name)
+            + encode_bytes(9, struct.pack("<%dq" % len(values), *values)))
+
+
+def zeros(name, shape):
+    """A float32 initializer of nothing but zeros."""
+    count = 1
+    for dim in shape:
+        count *= dim
+    return weights(name, shape, [0.0] * count)
+
+
+def word(name, value):
+    """A text attribute."""
+    return text(1, name) + encode_bytes(4, value.encode()) + number(20, 3)
+
+
+def signed(name, value):
+    """A number attribute, negative ones as protobuf writes them."""
+    return text(1, name) + number(3, value % (1 << 64)) + number(20, 2)

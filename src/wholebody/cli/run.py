@@ -6,11 +6,13 @@ import re
 import sys
 from typing import TYPE_CHECKING, List, Optional, Sequence, Union
 
-from wholebody.cli.frame import INTERRUPTED, OK, RUN_ERROR, Parser, run_command
+from wholebody.cli.frame import INTERRUPTED, OK, REFUSED, RUN_ERROR, Parser, run_command
 from wholebody.cli.topdown_flags import add_topdown, topdown_options
 
 if TYPE_CHECKING:
     from wholebody.runtime.pipeline import Summary
+    from wholebody.runtime.sinks import Sink
+    from wholebody.runtime.soak import SoakLog
 
 STDOUT = "-"
 IN_FLIGHT = 3  # as wholebody.runtime.pipeline.PipelineOptions has it
@@ -48,6 +50,9 @@ def _parser() -> Parser:
     source.add_argument("--duration", type=_seconds, default=0.0, metavar="S", help="end well after S seconds")
     source.add_argument("--reconnect", type=_seconds, default=60.0, metavar="S",
                         help="a camera that is lost is tried again for so many seconds")
+    source.add_argument("--hold-fps", type=_rate, default=0.0, metavar="N",
+                        help="rather than be slower than N frames a second make the network's input smaller, "
+                             "then leave frames out; and go back when the board can")
     people = parser.add_argument_group("people")
     people.add_argument("--number-people-max", type=_people, default=-1, metavar="N",
                         help="keep the N best people; -1 keeps all")
@@ -87,6 +92,8 @@ def _add_outputs(output: "argparse._ArgumentGroup") -> None:
                         help="of --write-heatmaps")
     output.add_argument("--heatmaps-scale", type=int, choices=(0, 1, 2, 3), default=2,
                         help="0: [-1, 1], 1: [0, 1], 2: 0 to 255, 3: as they are")
+    output.add_argument("--soak", metavar="FILE.jsonl",
+                        help="log memory, rate and latency every second; exit 3 when memory grows")
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
 
 
@@ -97,6 +104,7 @@ def _run(args: argparse.Namespace) -> int:
     from wholebody.runtime.estimator import open_estimator
     from wholebody.runtime.live_status import LiveStatus
     from wholebody.runtime.pipeline import Feed, PipelineOptions, run_feeds
+    from wholebody.runtime.soak import SoakLog
     from wholebody.runtime.sources import open_source
     if args.engine is None:
         args.engine = default_model_path()
@@ -109,20 +117,33 @@ def _run(args: argparse.Namespace) -> int:
             keep_maps=bool(args.write_heatmaps), **topdown_options(args)))
         sinks = make_sinks(args, sources, estimate.skeleton.has_background)
         status = LiveStatus(sources)
+        soak = SoakLog(args.soak, status, args.overwrite) if args.soak else None
+        watchers: List[Sink] = [status] + ([soak] if soak else [])
         progress: Union[LiveLine, Progress] = LiveLine(status, args.quiet)
         if not sources[0].live:
             lengths = [source.length for source in sources if source.length is not None]
             progress = Progress(sum(lengths) if len(lengths) == len(sources) else None, args.quiet)
-        options = PipelineOptions(args.keypoint_scale, args.part_candidates, args.in_flight, args.limit, args.duration)
+        options = PipelineOptions(args.keypoint_scale, args.part_candidates, args.in_flight, args.limit, args.duration,
+                                  args.hold_fps)
         try:
-            summary = run_feeds([Feed(source, [status] + own) for source, own in zip(sources, sinks)], estimate,
+            summary = run_feeds([Feed(source, watchers + own) for source, own in zip(sources, sinks)], estimate,
                                 options, progress)
         finally:
             progress.done()
-    _report(args, summary, wrote_something=any(sinks))
+    _report(args, summary, wrote_something=any(sinks) or soak is not None)
+    grows = soak is not None and _report_memory(soak)
     if summary.stopped:
         return INTERRUPTED
-    return RUN_ERROR if summary.problems else OK
+    if summary.problems:
+        return RUN_ERROR
+    return REFUSED if grows else OK
+
+
+def _report_memory(soak: "SoakLog") -> bool:
+    """On stderr, whatever else is said: whether memory grew."""
+    trend = soak.trend()
+    sys.stderr.write((trend.line() if trend else "memory: the run was too short to tell a trend") + "\n")
+    return trend is not None and trend.grows
 
 
 def _report(args: argparse.Namespace, summary: "Summary", wrote_something: bool) -> None:
@@ -137,6 +158,7 @@ def _report(args: argparse.Namespace, summary: "Summary", wrote_something: bool)
           % (_counted(summary.frames, "frame", "frames"), _counted(summary.people, "person", "people"),
              summary.frames_with_people, summary.frames / max(summary.seconds, 1e-9), stages))
     _report_flow(summary)
+    _report_hold(summary)
     for one in summary.by_source:
         print("%s: %s, %s" % (one["source"], _counted(one["frames"], "frame", "frames"),
                               _counted(one["people"], "person", "people")))
@@ -155,6 +177,14 @@ def _report_flow(summary: "Summary") -> None:
     latency = summary.latency_ms
     print("capture to result p50 %.1f, p95 %.1f, p99 %.1f ms; %d in flight, %d dropped; at work: %s"
           % (latency["p50"], latency["p95"], latency["p99"], summary.in_flight, summary.dropped, ", ".join(busy)))
+
+
+def _report_hold(summary: "Summary") -> None:
+    """At which levels frames were looked at."""
+    if summary.hold is not None:
+        levels = ", ".join("%d at %s" % (frames, level) for level, frames in summary.hold["frames"].items())
+        print("held %g frames/s: %s; %d left out, %d changes"
+              % (summary.hold["fps"], levels, summary.hold["skipped"], len(summary.hold["changes"])))
 
 
 def _counted(number: int, one: str, many: str) -> str:
@@ -192,6 +222,12 @@ def _lanes(text: str) -> int:
     if not re.match(r"[1-9][0-9]?$", text):
         raise argparse.ArgumentTypeError("expected a number from 1 to 99, got %r" % text)
     return int(text)
+
+
+def _rate(text: str) -> float:
+    if not re.match(r"\d{1,4}(\.\d{1,3})?$", text):
+        raise argparse.ArgumentTypeError("expected a number of frames a second, got %r" % text)
+    return float(text)
 
 
 def _resolution(text: str) -> str:

@@ -46,7 +46,8 @@ def _sinks(args: argparse.Namespace, source: "Source", has_background: bool, pla
     if args.overlay:
         sinks.append(available.OverlayPictures(_folder(args.overlay, place), overwrite, names))
     if args.video:
-        sinks.append(available.OverlayVideo(_file(args.video, place), source.fps or 30.0, overwrite))
+        sinks.append(available.OverlayVideo(_file(args.video, place), source.fps or 30.0, overwrite,
+                                            live=source.live))
     if args.write_heatmaps:
         which = args.heatmaps_add or ("parts,background,pafs" if has_background else "parts,pafs")
         sinks.append(available.HeatmapFiles(_folder(args.write_heatmaps, place), which, args.heatmaps_format,

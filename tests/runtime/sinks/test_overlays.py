@@ -147,6 +147,18 @@ def test_a_video_is_h264_at_the_rate_of_the_source(tmp_path, item, people, av, f
     assert [frame.shape for frame in frames] == [(48, 64, 3)] * 5
 
 
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_frames_of_a_camera_are_shown_when_they_were_taken(tmp_path, item, people, av, ending):
+    taken = [50.0, 50.033, 50.5, 50.5, 50.4999, 52.0]  # some were left out, and a clock that stands still
+    with OverlayVideo(tmp_path / ("a." + ending), live=True) as sink:
+        for index, at in enumerate(taken):
+            frame, result, details = item(people(), index=index)
+            sink.write(frame._replace(captured_at=at), result, details)
+    with av.open(str(tmp_path / ("a." + ending))) as container:
+        shown = [frame.time for frame in container.decode(video=0)]
+    np.testing.assert_allclose(np.array(shown) - shown[0], [0, 0.033, 0.5, 0.501, 0.502, 2.0], atol=2e-3)
+
+
 @pytest.mark.parametrize(("size", "even"), [((47, 63), (48, 64)), ((48, 63), (48, 64)), ((1, 1), (2, 2))])
 def test_odd_sizes_become_even(tmp_path, item, people, av, size, even):
     with OverlayVideo(tmp_path / "a.mp4", 30) as sink:

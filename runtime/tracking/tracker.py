@@ -1,0 +1,144 @@
+"""Tracker: the same number for the same person, frame after frame."""
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+
+import numpy as np
+
+from wholebody.poses import Poses
+from wholebody.runtime.tracking.assignment import best_pairs
+from wholebody.runtime.tracking.motion import Motion, measured_of
+from wholebody.runtime.tracking.one_euro import OneEuro, Smoothing
+from wholebody.skeletons import Skeleton
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+NOBODY = -1            # the id of somebody who was seen once
+_LOOSER = 2.0          # times COCO's sigmas: people move between frames
+_USUAL_SIGMA = 0.08    # of keypoints whose spread nobody has measured
+_IN_COMMON = 3         # keypoints seen both times, below which boxes decide
+
+
+class TrackOptions(NamedTuple):
+    """How people are followed."""
+
+    smooth: bool = False         # keypoints go through the One-Euro filter
+    smoothing: Smoothing = Smoothing()
+    least: float = 0.25          # similarity of a pose and where a person should be, below which it is somebody else
+    remembered: float = 1.0      # seconds that somebody who is not seen is looked for
+    hits: int = 2                # times that somebody is seen before getting a number
+    ids: bool = True             # give them out
+
+
+class Tracker:
+    """People of one source, in the order of its frames; numbers count from 0 and are never used again."""
+
+    def __init__(self, skeleton: Skeleton, options: TrackOptions = TrackOptions()) -> None:
+        self.options = options
+        sigmas = skeleton.oks_sigmas or (_USUAL_SIGMA,) * len(skeleton.keypoints)
+        self._variances = (_LOOSER * 2 * np.maximum(np.array(sigmas, np.float32), 0.02)) ** 2
+        self._motion = Motion()
+        self._filter = OneEuro(len(skeleton.keypoints), options.smoothing)
+        points = len(skeleton.keypoints)
+        self._ids: "npt.NDArray[Any]" = np.zeros(0, np.int64)
+        self._hits: "npt.NDArray[Any]" = np.zeros(0, np.int64)
+        self._seen: "npt.NDArray[Any]" = np.zeros(0)
+        self._keypoints: "npt.NDArray[Any]" = np.zeros((0, points, 2))  # when last seen, from the centre, in heights
+        self._scores: "npt.NDArray[Any]" = np.zeros((0, points), np.float32)
+        self._next, self._now = 0, 0.0
+
+    def update(self, poses: Poses, now: float) -> Poses:
+        """The people of the next frame, taken at `now` (seconds), with their numbers."""
+        self._forget(now)
+        if len(self._ids):
+            self._motion.predict(np.full(len(self._ids), max(0.0, now - self._now)))
+        self._now = now
+        measured = measured_of(poses.boxes_xyxy)
+        pairs = best_pairs(self._similarity(poses, measured), self.options.least) if len(poses) else []
+        tracks = np.array([track for track, _ in pairs], np.int64)
+        people = np.array([person for _, person in pairs], np.int64)
+        if len(tracks):
+            measured[people] = self._moved(tracks, poses[people], measured[people])
+            self._motion.correct(tracks, measured[people])
+        new = np.setdiff1d(np.arange(len(poses)), people)
+        first = len(self._ids)
+        self._add(measured[new])
+        owner = np.zeros(len(poses), np.int64)
+        owner[people], owner[new] = tracks, np.arange(first, first + len(new))
+        self._see(owner, poses, measured, now)
+        return self._told(owner, poses, measured, now)
+
+    def _similarity(self, poses: Poses, measured: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
+        """(T, N): OKS of each pose and where each person should be; of too few keypoints, the boxes' overlap."""
+        place = self._motion.place
+        should = place[:, None, :2] + self._keypoints * np.maximum(place[:, 2], 1)[:, None, None]
+        both = (self._scores > 0)[:, None] & (poses.scores > 0)[None]
+        size = np.maximum(place[:, 2], 1)[:, None] * np.maximum(measured[:, 2], 1)[None]
+        squared = ((should[:, None] - poses.keypoints[None]) ** 2).sum(axis=3)
+        # COCO's area is of the person; that of the box is about twice as large.
+        near = np.exp(-squared / (2 * self._variances * 0.5 * size[..., None]))
+        common = both.sum(axis=2)
+        oks = (near * both).sum(axis=2) / np.maximum(common, 1)
+        return np.where(common >= _IN_COMMON, oks, self._overlap(poses)).astype(np.float32)
+
+    def _overlap(self, poses: Poses) -> "npt.NDArray[Any]":
+        """Intersection over union of squares of everybody's size."""
+        one, other = self._motion.place, measured_of(poses.boxes_xyxy)
+        low = np.maximum((one[:, :2] - one[:, 2:] / 2)[:, None], (other[:, :2] - other[:, 2:] / 2)[None])
+        high = np.minimum((one[:, :2] + one[:, 2:] / 2)[:, None], (other[:, :2] + other[:, 2:] / 2)[None])
+        inside = np.prod(np.maximum(high - low, 0), axis=2)
+        both = one[:, None, 2] ** 2 + other[None, :, 2] ** 2 - inside
+        return np.asarray(inside / np.maximum(both, 1e-9))
+
+    def _moved(self, tracks: "npt.NDArray[Any]", poses: Poses, measured: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
+        """Where these people are, by the keypoints that were seen before as well: boxes jump when legs are hidden."""
+        place = self._motion.place[tracks]
+        common = ((self._scores[tracks] > 0) & (poses.scores > 0))[..., None]
+        count = np.maximum(common.sum(axis=1), 1)
+        should = self._keypoints[tracks] * np.maximum(place[:, 2], 1)[:, None, None]
+        mean_should, mean_is = ((common * points).sum(axis=1) / count for points in (should, poses.keypoints))
+        spread_should, spread_is = (np.sqrt((common * (points - mean[:, None]) ** 2).sum(axis=(1, 2)) / count[:, 0])
+                                    for points, mean in ((should, mean_should), (poses.keypoints, mean_is)))
+        grown = np.clip(spread_is / np.maximum(spread_should, 1e-6), 0.8, 1.25)
+        by_points = np.concatenate([mean_is - mean_should * grown[:, None], (place[:, 2] * grown)[:, None]], axis=1)
+        return np.where(count >= _IN_COMMON, by_points, measured)
+
+    def _add(self, measured: "npt.NDArray[Any]") -> None:
+        count = len(measured)
+        self._motion.add(measured)
+        self._filter.add(count)
+        self._ids = np.concatenate([self._ids, np.full(count, NOBODY)])
+        self._hits = np.concatenate([self._hits, np.zeros(count, np.int64)])
+        self._seen = np.concatenate([self._seen, np.zeros(count)])
+        self._keypoints = np.concatenate([self._keypoints, np.zeros((count,) + self._keypoints.shape[1:])])
+        self._scores = np.concatenate([self._scores, np.zeros((count,) + self._scores.shape[1:], np.float32)])
+
+    def _see(self, owner: "npt.NDArray[Any]", poses: Poses, measured: "npt.NDArray[Any]", now: float) -> None:
+        self._hits[owner] += 1
+        self._seen[owner] = now
+        found = poses.scores > 0
+        shape = (poses.keypoints - measured[:, None, :2]) / np.maximum(measured[:, 2], 1)[:, None, None]
+        # A keypoint that is hidden now stays where it was on the body.
+        self._keypoints[owner] = np.where(found[..., None], shape, self._keypoints[owner])
+        self._scores[owner] = np.where(found, poses.scores, self._scores[owner])
+        for track in owner[(self._ids[owner] == NOBODY) & (self._hits[owner] >= self.options.hits)]:
+            self._ids[track] = self._next
+            self._next += 1
+
+    def _told(self, owner: "npt.NDArray[Any]", poses: Poses, measured: "npt.NDArray[Any]", now: float) -> Poses:
+        keypoints = poses.keypoints
+        if self.options.smooth:
+            keypoints = self._filter(owner, keypoints, poses.scores > 0, measured[:, 2], now)
+        ids: Optional[Any] = self._ids[owner] if self.options.ids else poses.ids
+        return Poses(keypoints, poses.scores, poses.person_scores, poses.skeleton, poses.boxes_xyxy, ids)
+
+    def _forget(self, now: float) -> None:
+        """Who was not seen for too long; who was seen only once, a few frames on."""
+        waited = now - self._seen
+        stays = waited <= np.where(self._ids == NOBODY, self.options.remembered / 4, self.options.remembered)
+        if stays.all():
+            return
+        self._motion.keep(stays)
+        self._filter.keep(stays)
+        for name in ("_ids", "_hits", "_seen", "_keypoints", "_scores"):
+            setattr(self, name, getattr(self, name)[stays])
+
