@@ -75,7 +75,8 @@ def interleaved_ms(models: list[str], rounds: int = 15) -> dict[str, float]:
     """Median milliseconds of each network on noise of 656x368, one thread, the networks in turn."""
     sessions = [open_session(model, model, threads=1)[0] for model in models]
     source = sessions[0].get_inputs()[0]
-    noise = np.random.default_rng(0).integers(0, 256, (1, 3, 368, 656)).astype(np.float32)
+    shape = (1, 368, 656, 3) if source.shape[3] == 3 else (1, 3, 368, 656)
+    noise = np.random.default_rng(0).integers(0, 256, shape).astype(np.float32)
     spent: list[list[float]] = [[] for _ in models]
     for _ in range(rounds):
         for session, times in zip(sessions, spent):

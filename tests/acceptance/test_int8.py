@@ -69,13 +69,15 @@ def test_the_default_network_in_int8_finds_people_as_well(place: pathlib.Path, c
 
 
 @pytest.mark.long
-def test_a_network_that_int8_ruins_is_refused_with_the_nodes_that_make_it_so(place: pathlib.Path,
-                                                                            capsys: pytest.CaptureFixture) -> None:
+def test_a_network_that_normalises_by_the_picture_passes_with_much_in_float_or_is_refused_with_the_reason(
+        place: pathlib.Path, capsys: pytest.CaptureFixture) -> None:
     assert wb_export(["card", str(TF_POSE), "--preset", "tf-pose", "-o", "tf.onnx"]) == 0
-    assert gated("tf.onnx", "--max-ap-drop", "1") == 3
+    assert gated("tf.onnx", "--max-ap-drop", "1", "--least-int8", "0.8") == 3
     said = capsys.readouterr().out
     assert "39 BatchNormalizations take their statistics from each picture" in said
     assert not (place / "int8.onnx").exists()
+    assert gated("tf.onnx", "--max-ap-drop", "1", "--overwrite") == 0
+    assert len(json.loads((place / "report.json").read_text())["kept"]) > 30
 
 
 @pytest.mark.long
