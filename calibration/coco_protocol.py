@@ -1,101 +1,82 @@
 """The COCO keypoint protocol: pycocotools does the arithmetic, we say which images were worst."""
 import contextlib
 import io
-import json
-import pathlib
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from wholebody.calibration.protocols.base import ImageErrors, Report, Truth, Weights, worst_first
+from wholebody.calibration.protocols.files import check_label, layout, read_coco, read_entries
+from wholebody.calibration.protocols.oks import STATISTICS, errors_of, matches_of, run_quietly, statistics_of
 from wholebody.errors import EvaluationError
 from wholebody.packages import require
 
-STATISTICS = ("AP", "AP50", "AP75", "AP_medium", "AP_large", "AR", "AR50", "AR75", "AR_medium", "AR_large")
-
-
-@dataclass(frozen=True)
-class ImageErrors:
-    """What went wrong in one image, at OKS 0.5."""
-
-    image_id: int
-    missed: int   # labelled people that nobody found
-    false: int    # people found where none is labelled
-    oks: float    # mean of those found; 0 where none was
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """The ten numbers of the protocol, and the images from worst to best."""
-
-    images: int
-    labelled: int
-    found: int
-    statistics: dict[str, float]
-    worst: tuple[ImageErrors, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """For --json."""
-        return {"protocol": "coco", "images": self.images, "labelled": self.labelled, "found": self.found,
-                "statistics": self.statistics,
-                "worst": [{"image_id": e.image_id, "missed": e.missed, "false": e.false, "oks": round(e.oks, 4)}
-                          for e in self.worst]}
+_PART, _HEADLINE = "body", "AP"
 
 
 def load_annotations(path: str) -> Any:
     """pycocotools' view of an annotation file with person keypoints."""
     coco = require("pycocotools.coco", "eval")
-    data = _read_json(path, "annotations")
-    if not isinstance(data, dict) or not {"images", "annotations", "categories"} <= set(data):
-        raise EvaluationError(f"{path}: expected COCO annotations with images, annotations and categories")
+    data = read_coco(path)
     if not any("keypoints" in entry for entry in data["annotations"]):
         raise EvaluationError(f"{path}: no annotation has keypoints; expected a person_keypoints file")
+    for entry in data["annotations"]:
+        check_label(entry, (51,), path)
+        entry.setdefault("iscrowd", 0)
+        if type(entry.get("id")) is not int or type(entry.get("num_keypoints")) is not int:
+            raise EvaluationError(f"{path}: annotation {str(entry.get('id'))[:40]}: id and num_keypoints: expected "
+                                  f"whole numbers, got {str(entry.get('num_keypoints'))[:40]}")
     truth = coco.COCO()
     truth.dataset = data
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), layout(path, "COCO annotations"):
         truth.createIndex()
     return truth
 
 
-def evaluate(truth: Any, results: str) -> Evaluation:
+def read_results(truth: Any, path: str) -> list[dict[str, Any]]:
+    """A COCO results file of these images."""
+    entries = read_entries(path, Truth(truth.dataset, path), {"keypoints": (51,)})
+    for i, entry in enumerate(entries):
+        if type(entry.get("category_id")) is not int:
+            raise EvaluationError(f"{path}: entry {i}: expected a category_id, 1 for a person, got "
+                                  f"{str(entry.get('category_id'))[:40]}")
+    return entries
+
+
+def evaluate(truth: Any, results: str) -> Report:
     """Results file against annotations, over all images of the annotation file."""
+    return evaluate_entries(truth, read_results(truth, results))
+
+
+def evaluate_entries(truth: Any, entries: list[dict[str, Any]]) -> Report:
+    """The same of results that were read."""
     cocoeval = require("pycocotools.cocoeval", "eval")
-    entries = _read_json(results, "results")
-    _check_results(entries, results, {image["id"] for image in truth.dataset["images"]})
+    people = _labelled(truth)
+    images = tuple(sorted(truth.imgs))
     if not entries:
-        labelled = _labelled(truth)
-        return Evaluation(len(truth.imgs), sum(labelled.values()), 0, dict.fromkeys(STATISTICS, 0.0), tuple(
-            sorted((ImageErrors(i, count, 0, 0.0) for i, count in labelled.items()), key=_badness)))
+        errors = worst_first(ImageErrors(i, count, 0, 0.0) for i, count in people.items())
+        return _report(len(images), sum(people.values()), 0, dict.fromkeys(STATISTICS, 0.0), errors, images,
+                       lambda _: {_PART: 0.0})
+    # loadRes writes into what it is given.
+    protocol = run_quietly(cocoeval.COCOeval(truth, _load_results(truth, [dict(entry) for entry in entries]),
+                                             "keypoints"))
+    matches = matches_of(protocol)
+
+    def measure(weights: Weights) -> dict[str, float]:
+        return {_PART: matches.average_precision(np.asarray(weights))}
+
+    return _report(len(images), sum(people.values()), len(entries), statistics_of(protocol), errors_of(protocol),
+                   images, measure)
+
+
+def _report(images: int, labelled: int, found: int, statistics: dict[str, float], worst: tuple[ImageErrors, ...],
+            units: tuple[Any, ...], measure: Any) -> Report:
+    return Report("coco", images, labelled, found, {_PART: statistics}, (_PART, _HEADLINE), worst, units, measure)
+
+
+def _load_results(truth: Any, entries: list[dict[str, Any]]) -> Any:
     with contextlib.redirect_stdout(io.StringIO()):
-        protocol = cocoeval.COCOeval(truth, truth.loadRes(entries), "keypoints")
-        protocol.evaluate()
-        protocol.accumulate()
-        protocol.summarize()
-    statistics = {name: round(float(value), 4) for name, value in zip(STATISTICS, protocol.stats)}
-    return Evaluation(len(truth.imgs), sum(_labelled(truth).values()), len(entries), statistics, _worst(protocol))
-
-
-def _worst(protocol: Any) -> tuple[ImageErrors, ...]:
-    """Errors of each image at OKS 0.5, in the `all` range of areas."""
-    everything = protocol.params.areaRng[0]
-    errors = []
-    for image in protocol.evalImgs:
-        if image is None or image["aRng"] != everything:
-            continue
-        labelled = np.asarray(image["gtIgnore"]) == 0
-        matched = np.asarray(image["gtMatches"])[0] > 0
-        kept = np.asarray(image["dtIgnore"])[0] == 0
-        hit = np.asarray(image["dtMatches"])[0] > 0
-        # Without the OKS matrix in the same order the best label of each found person is what there is.
-        oks = np.asarray(protocol.ious[image["image_id"], image["category_id"]])
-        best = oks.max(axis=1)[:len(hit)][hit & kept] if oks.size and (hit & kept).any() else np.zeros(1)
-        errors.append(ImageErrors(int(image["image_id"]), int((labelled & ~matched).sum()), int((kept & ~hit).sum()),
-                                  float(best.mean())))
-    return tuple(sorted(errors, key=_badness))
-
-
-def _badness(errors: ImageErrors) -> tuple[int, float, int]:
-    return -(errors.missed + errors.false), errors.oks, errors.image_id
+        return truth.loadRes(entries)
 
 
 def _labelled(truth: Any) -> dict[int, int]:
@@ -104,25 +85,3 @@ def _labelled(truth: Any) -> dict[int, int]:
         if entry.get("num_keypoints", 0) > 0 and not entry.get("iscrowd", 0):
             counts[entry["image_id"]] = counts.get(entry["image_id"], 0) + 1
     return counts
-
-
-def _check_results(entries: Any, where: str, images: set[int]) -> None:
-    if not isinstance(entries, list):
-        raise EvaluationError(f"{where}: expected a JSON array of COCO results, got {type(entries).__name__}")
-    for i, entry in enumerate(entries):
-        keypoints = entry.get("keypoints") if isinstance(entry, dict) else None
-        if not isinstance(keypoints, list) or len(keypoints) != 51 or "score" not in entry:
-            raise EvaluationError(f"{where}: entry {i}: expected image_id, score and 51 numbers of keypoints")
-    foreign = sorted({entry.get("image_id") for entry in entries} - images, key=str)
-    if foreign:
-        raise EvaluationError(f"{where}: image_id {foreign[0]} is not in the annotations ({len(foreign)} such); "
-                              "was it made from other images?")
-
-
-def _read_json(path: str, what: str) -> Any:
-    try:
-        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise EvaluationError(f"cannot read {what} {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise EvaluationError(f"{what} {path} are not valid JSON: {error}") from error

@@ -1,4 +1,4 @@
-"""A model over the images that an annotation file names, into a COCO results file."""
+"""A model over the images that an annotation file names, into a results file."""
 import pathlib
 import time
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from wholebody.errors import EvaluationError, SourceError
 from wholebody.poses import Frame
 from wholebody.runtime.lane import StagedEstimator
 from wholebody.runtime.pipeline import PipelineOptions, Summary, run_pipeline
-from wholebody.runtime.sinks import CocoJson
+from wholebody.runtime.sinks import CocoJson, Sink
 from wholebody.runtime.sources import Source
 from wholebody.runtime.sources.pictures import read_picture
 
@@ -20,7 +20,7 @@ class AnnotatedImages(Source):
 
     def __init__(self, truth: Any, folder: str) -> None:
         super().__init__(folder)
-        self._paths = {image["id"]: pathlib.Path(folder) / pathlib.Path(image["file_name"]).name
+        self._paths = {image["id"]: _find(pathlib.Path(folder), image["file_name"])
                        for image in truth.dataset["images"]}
         missing = [path for path in self._paths.values() if not path.exists()]
         if missing:
@@ -40,8 +40,20 @@ class AnnotatedImages(Source):
         return read_picture(self._paths[image_id])
 
 
+def _find(folder: pathlib.Path, name: str) -> pathlib.Path:
+    """Where an image lies: with all the folders that its name has, or with fewer of them."""
+    parts = pathlib.PurePosixPath(name).parts
+    candidates = [folder.joinpath(*parts[i:]) for i in range(len(parts))]
+    return next((path for path in candidates if path.exists()), candidates[-1])
+
+
+def run_into(estimate: StagedEstimator, images: AnnotatedImages, sink: Sink,
+             on_frame: Callable[[int, int], None]) -> Summary:
+    """A model over the images, into a protocol's results file."""
+    return run_pipeline(images, estimate, [sink], PipelineOptions(), on_frame)
+
+
 def run_on_annotated(estimate: StagedEstimator, images: AnnotatedImages, results: pathlib.Path,
                      on_frame: Callable[[int, int], None]) -> Summary:
-    """Writes the results file."""
-    return run_pipeline(images, estimate, [CocoJson(results, overwrite=True)], PipelineOptions(), on_frame)
-
+    """The same into a COCO results file."""
+    return run_into(estimate, images, CocoJson(results, overwrite=True), on_frame)

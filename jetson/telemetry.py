@@ -7,9 +7,11 @@ from wholebody.jetson.tegrastats import BoardSample, Core
 
 # Where the GPU says its load (0 to 1000) and its clock, from TX2 to Thor; what a board lacks is passed over.
 _GPU_LOADS = ("sys/devices/gpu.0/load", "sys/devices/platform/gpu.0/load", "sys/devices/platform/bus@0/*.gpu/load",
-              "sys/devices/platform/*.gpu/load", "sys/devices/*.gpu/load")
+              "sys/devices/platform/*.gpu/load", "sys/devices/*.gpu/load", "sys/devices/*.g[pva]1[01]b/load",
+              "sys/devices/platform/*.g[pva]1[01]b/load")
 _GPU_CLOCKS = ("sys/class/devfreq/*.gpu/cur_freq", "sys/class/devfreq/*gv11b/cur_freq",
-               "sys/class/devfreq/*gp10b/cur_freq", "sys/class/devfreq/gpu-gpc-*/cur_freq")
+               "sys/class/devfreq/*gp10b/cur_freq", "sys/class/devfreq/*ga10b/cur_freq",
+               "sys/class/devfreq/gpu-gpc-*/cur_freq")
 _MEMORY_CLOCK = "sys/kernel/debug/bpmp/debug/clk/emc/rate"
 _SOONEST_C, _HOTTEST_C = -40.0, 150.0  # a sensor outside is off or broken
 

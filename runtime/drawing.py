@@ -33,6 +33,8 @@ def draw_poses(image: "npt.NDArray[np.uint8]", poses: Poses, threshold: float = 
         base = _base_size(image, poses.keypoints[person], poses.scores[person])
         if base > 0:
             _draw_person(cv2, image, poses, person, base, shown[person], scales)
+            if poses.ids is not None and poses.ids[person] >= 0:
+                _draw_number(cv2, image, int(poses.ids[person]), poses.boxes_xyxy[person])
 
 
 def _draw_person(cv2: Any, image: "npt.NDArray[np.uint8]", poses: Poses, person: int, base: int,
@@ -49,6 +51,17 @@ def _draw_person(cv2: Any, image: "npt.NDArray[np.uint8]", poses: Poses, person:
         radius = max(1.0, base * float(scales[k]))
         cv2.circle(image, points[k], int(round(radius * (1 << _SHIFT))), skeleton.colors_rgb[k][::-1], -1,
                    cv2.LINE_AA, _SHIFT)
+
+
+def _draw_number(cv2: Any, image: "npt.NDArray[np.uint8]", number: int, box: "npt.NDArray[np.float32]") -> None:
+    """Above somebody who is followed: who it is, white on a dark rim."""
+    if not np.isfinite(box).all():
+        return
+    size = max(0.4, min(image.shape[:2]) / 900.0)
+    x, y = (int(v) for v in np.clip(box[:2] - (0, 4), 0, 1e6))
+    for color, width in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+        cv2.putText(image, "#%d" % number, (x, max(y, int(30 * size))), cv2.FONT_HERSHEY_SIMPLEX, size, color,
+                    max(1, int(width * size + 0.5)), cv2.LINE_AA)
 
 
 def _fixed_point(keypoints: "npt.NDArray[np.float32]", shown: "npt.NDArray[np.bool_]") -> "List[Tuple[int, int]]":

@@ -29,12 +29,14 @@ class LiveStatus(Sink):
         self.sources = sources
         self.started = time.monotonic()
         self.frames, self.people = 0, 0
+        self.level = ""  # below full size, of --hold-fps
         self._recent: Deque[_Done] = collections.deque(maxlen=_MOST)
         self._lock = threading.Lock()
 
-    def write(self, frame: Frame, result: Result, details: Details) -> None:  # noqa: ARG002 - counts only
+    def write(self, frame: Frame, result: Result, details: Details) -> None:  # noqa: ARG002
         """Count a result."""
         with self._lock:
+            self.level = details.level
             self.frames += 1
             self.people += len(result.poses)
             self._recent.append(_Done(time.monotonic(), dict(result.stage_ms), result.latency_ms, len(result.poses)))
@@ -55,7 +57,7 @@ class LiveStatus(Sink):
         p50, p95 = np.percentile(latencies, [50, 95]).tolist() if latencies else (None, None)
         span = max(min(WINDOW, now - self.started), 1e-9)
         return {
-            "seconds": round(now - self.started, 3), "frames": frames, "people_total": people,
+            "seconds": round(now - self.started, 3), "level": self.level, "frames": frames, "people_total": people,
             "fps": round(len(recent) / span, 2), "people": recent[-1].people if recent else 0, "stage_ms": stage_ms,
             "engine_ms": _sum(stage_ms, NETWORKS), "pipeline_ms": _sum(stage_ms, tuple(stage_ms)),
             "latency_ms": {"p50": _rounded(p50), "p95": _rounded(p95)},
@@ -79,6 +81,8 @@ def line_of(status: Dict[str, Any]) -> str:
                      % (status["engine_ms"], status["pipeline_ms"], latency["p50"], latency["p95"]))
     parts.append("1 person" if status["people"] == 1 else "%d people" % status["people"])
     parts.append("%d dropped" % status["dropped"])
+    if status.get("level"):
+        parts.append("held at " + status["level"])
     if status["reconnects"]:
         parts.append("lost and back %d times" % status["reconnects"])
     parts += ["%s stands still" % source["name"] for source in status["sources"] if source["still"]]

@@ -20,13 +20,24 @@ Meanwhile = Callable[[], None]
 class Trip:
     """One lane on its way, where its frames came from, and what went wrong: errors travel in order, as frames do."""
 
-    __slots__ = ("lane", "origins", "error", "level")
+    __slots__ = ("lane", "origins", "error", "level", "seconds")
 
     def __init__(self, lane: Lane) -> None:
         self.lane = lane
         self.origins: Sequence[int] = ()
         self.error: Optional[BaseException] = None
         self.level = FULL
+        self.seconds: Optional[float] = None  # that the stages took, where nothing runs beside them
+
+    def cost(self) -> float:
+        """Seconds after which another frame could follow: all stages in turn, or the slowest beside the others.
+
+        The stages' own times do not add up on a GPU: who waits for the network counts its time as well.
+        """
+        stage_ms = self.lane.results[0].stage_ms
+        if self.seconds is None:
+            return 1e-3 * max(stage_ms.values())
+        return self.seconds + 1e-3 * stage_ms.get(WRITE, 0.0)
 
 
 class Flow(abc.ABC):
@@ -111,8 +122,10 @@ class InTurn(Flow):
             meanwhile()
             if not self.read(trip, meanwhile):
                 return
+            started = time.perf_counter()
             for stage in self.estimate.stages:
                 self.run(stage, trip.lane)
+            trip.seconds = time.perf_counter() - started
             trip.lane.finish()
             yield trip
 

@@ -1,7 +1,7 @@
 """HoldFps in a run: told what frames cost, it tells lanes their size and the reader what to leave out."""
 import logging
 import time
-from typing import Any, Callable, Dict, List, Mapping, Sequence
+from typing import Any, Callable, Dict, List, Sequence
 
 from wholebody.jetson.telemetry import read_sample, read_throttling
 from wholebody.runtime.pipeline.holding import Change, HoldFps, Level, levels_of
@@ -15,13 +15,12 @@ _KEPT = 100  # changes, of a run that may last for months
 class Holder:
     """One thread calls `frame_done`, another reads `level`."""
 
-    def __init__(self, fps: float, shares: Sequence[float], in_flight: bool,
-                 why: Callable[[], str] = lambda: board_says()) -> None:
+    def __init__(self, fps: float, shares: Sequence[float], why: Callable[[], str] = lambda: board_says()) -> None:
         self.policy = HoldFps(fps, levels_of(shares))
         self.skipped = 0                # frames left out so far; the reader counts them
         self.frames: Dict[str, int] = {}
         self._changes: List[Dict[str, Any]] = []
-        self._in_flight, self._why = in_flight, why
+        self._why = why
         self._started = time.monotonic()
 
     @property
@@ -29,12 +28,11 @@ class Holder:
         """What the next frame is done with."""
         return self.policy.level
 
-    def frame_done(self, level: Level, stage_ms: Mapping[str, float]) -> None:
-        """After a frame: the slowest stage decides when another can follow, or all of them where they take turns."""
+    def frame_done(self, level: Level, seconds: float) -> None:
+        """After a frame that others could follow every `seconds`."""
         self.frames[str(level)] = self.frames.get(str(level), 0) + 1
-        if level != self.level or not stage_ms:  # it set out before the last change
+        if level != self.level:  # it set out before the last change
             return
-        seconds = 1e-3 * (max(stage_ms.values()) if self._in_flight else sum(stage_ms.values()))
         change = self.policy.observe(time.monotonic() - self._started, seconds)
         if change is not None:
             self._tell(change)

@@ -2,7 +2,7 @@
 import contextlib
 import logging
 import time
-from typing import Any, Callable, NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple, Optional, Sequence
 
 import numpy as np
 
@@ -10,15 +10,17 @@ from wholebody.errors import SourceError
 from wholebody.poses import Frame, Result
 from wholebody.runtime.keypoint_scale import scale_keypoints
 from wholebody.runtime.lane import StagedEstimator
-from wholebody.runtime.pipeline.flow import WRITE, Flow, InFlight, InTurn, Trip
+from wholebody.runtime.pipeline.flow import FULL, WRITE, Flow, InFlight, InTurn, Trip
 from wholebody.runtime.pipeline.holder import Holder
 from wholebody.runtime.pipeline.reading import Reader, open_reader
 from wholebody.runtime.pipeline.signals import StopSignals
 from wholebody.runtime.pipeline.summary import Summary, Tally
 from wholebody.runtime.sinks import Details, Sink
 from wholebody.runtime.sources import Source
+from wholebody.runtime.tracking import Tracker, TrackOptions
 
 log = logging.getLogger("wholebody")
+_USUAL_FPS = 30.0  # of a folder of pictures
 OnFrame = Callable[[int, int], None]
 
 
@@ -30,6 +32,7 @@ class PipelineOptions(NamedTuple):
     in_flight: int = 3              # lanes; 1 runs the stages in turn in the caller's thread
     limit: int = 0                  # frames after which the run ends well; 0 is all
     seconds: float = 0.0            # the same, of time
+    track: Optional[TrackOptions] = None  # follow people, and smooth their keypoints on request
     hold_fps: float = 0.0           # step down in size, then in frames, rather than be slower; 0 never does
 
 
@@ -58,8 +61,9 @@ def run_feeds(feeds: Sequence[Feed], estimate: StagedEstimator, options: Pipelin
     reader = open_reader([feed.source for feed in feeds])
     _tell_of_batches(len(feeds), estimate)
     tally, started = Tally(len(feeds)), time.perf_counter()
+    trackers = [Tracker(estimate.skeleton, options.track) for _ in feeds] if options.track else []
     end = started + options.seconds if options.seconds else float("inf")
-    holder = Holder(options.hold_fps, estimate.shares, options.in_flight > 1) if options.hold_fps else None
+    holder = Holder(options.hold_fps, estimate.shares) if options.hold_fps else None
     with StopSignals(reader.wake) as signals:
         with contextlib.ExitStack() as sinks:
             for feed in feeds:
@@ -69,9 +73,9 @@ def run_feeds(feeds: Sequence[Feed], estimate: StagedEstimator, options: Pipelin
                     else InFlight(estimate, reader, options.in_flight, holder))
             with flow:
                 for trip in flow.trips(lambda: _look_at(signals, reader, end)):
-                    _write(trip, flow, feeds, options, tally, on_frame)
+                    _write(trip, flow, feeds, options, tally, on_frame, trackers)
                     if holder is not None and trip.lane.results:
-                        holder.frame_done(trip.level, trip.lane.results[0].stage_ms)
+                        holder.frame_done(trip.level, trip.cost())
                     if (options.limit and tally.frames >= options.limit) or time.perf_counter() > end:
                         break
             problems = [line for feed in feeds for line in feed.source.problems]
@@ -100,10 +104,17 @@ def _tell_of_batches(sources: int, estimate: StagedEstimator) -> None:
                  "one frame" if limit == 1 else "%d frames" % limit, sources)
 
 
+def taken_at(frame: Frame, source: Source) -> float:
+    """Seconds: of what is live by the clock, of files by the rate of their frames."""
+    return frame.captured_at if source.live else frame.index / (source.fps or _USUAL_FPS)
+
+
 def _write(trip: Trip, flow: Flow, feeds: Sequence[Feed], options: PipelineOptions, tally: Tally,
-           on_frame: OnFrame) -> None:
+           on_frame: OnFrame, trackers: Sequence[Tracker]) -> None:
     for place, (origin, frame, result) in enumerate(zip(trip.origins, trip.lane.frames, trip.lane.results)):
         started = time.perf_counter()
+        if trackers:
+            result = result._replace(poses=trackers[origin].update(result.poses, taken_at(frame, feeds[origin].source)))
         if feeds[origin].sinks:
             details = _details(trip, place, frame, result, options)
             for sink in feeds[origin].sinks:
@@ -125,4 +136,4 @@ def _details(trip: Trip, place: int, frame: Frame, result: Result, options: Pipe
     if seen.candidates is not None:
         candidates = [np.concatenate([scaled(c[:, :2]), c[:, 2:]], axis=1) for c in seen.candidates]
     return Details(scaled(result.poses.keypoints), (seen.geometry.net_width, seen.geometry.net_height),
-                   seen.heatmaps, seen.pafs, candidates)
+                   seen.heatmaps, seen.pafs, candidates, "" if trip.level == FULL else str(trip.level))

@@ -43,7 +43,7 @@ class Spread:
     """The distribution of a value."""
 
     def __init__(self) -> None:
-        self._values = np.empty(_KEPT)
+        self._values = np.full(_KEPT, 0.0)  # written to at once: memory that is only touched later looks like a leak
         self._count, self._sum = 0, 0.0
         self._random = random.Random(0)
 

@@ -21,6 +21,7 @@ class Details(NamedTuple):
     heatmaps: "Optional[npt.NDArray[np.float32]]" = None              # (C, h, w)
     pafs: "Optional[npt.NDArray[np.float32]]" = None                  # (2L, h, w)
     candidates: "Optional[List[npt.NDArray[np.float32]]]" = None      # per keypoint (n, 3) x, y, score, frame pixels
+    level: str = ""                                                   # less than all was asked of the board: what
 
 
 class Sink(abc.ABC):

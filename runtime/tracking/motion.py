@@ -8,7 +8,9 @@ if TYPE_CHECKING:
 
 # Shares of a person's height: how far a measured centre is off, and by how much a speed changes in a second.
 MEASURED, CHANGES = 1 / 20.0, 1.5
+_SPEEDS = np.array([1.0, 1.0, 0.0])  # a size that changes says little of the next one: arms go up and down
 _UNKNOWN_SPEED = 1.0  # heights a second, of somebody new
+_FADES = 0.5          # seconds in which the speed of somebody who is not seen goes down to a third
 
 
 class Motion:
@@ -19,10 +21,11 @@ class Motion:
         self.speed: "npt.NDArray[Any]" = np.zeros((0, 3))
         self.spread: "npt.NDArray[Any]" = np.zeros((0, 3, 3))  # of place, of both, of speed
 
-    def predict(self, seconds: "npt.NDArray[Any]") -> None:
-        """Everybody so many seconds later (T,)."""
+    def predict(self, seconds: "npt.NDArray[Any]", unseen: "npt.NDArray[Any]") -> None:
+        """Everybody so many seconds later (T,); those who were not seen the last time (T,) slow down."""
         dt = seconds[:, None]
         self.place += self.speed * dt
+        self.speed[unseen] *= np.exp(-dt[unseen] / _FADES)
         of_place, of_both, of_speed = np.moveaxis(self.spread.copy(), 2, 0)
         # White acceleration, Bar-Shalom, Li and Kirubarajan 2001, section 6.2.2.
         noise = (CHANGES * np.maximum(self.place[:, 2:], 1)) ** 2
@@ -38,7 +41,7 @@ class Motion:
         gain_place, gain_speed = of_place / total, of_both / total
         off = measured - self.place[which]
         self.place[which] += gain_place * off
-        self.speed[which] += gain_speed * off
+        self.speed[which] += gain_speed * off * _SPEEDS
         self.spread[which] = np.stack([(1 - gain_place) * of_place, (1 - gain_place) * of_both,
                                        of_speed - gain_speed * of_both], axis=2)
 

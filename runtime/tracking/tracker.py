@@ -1,5 +1,5 @@
 """Tracker: the same number for the same person, frame after frame."""
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 NOBODY = -1            # the id of somebody who was seen once
 _LOOSER = 2.0          # times COCO's sigmas: people move between frames
 _USUAL_SIGMA = 0.08    # of keypoints whose spread nobody has measured
+_HALVES = 0.5          # of a similarity, where hardly a keypoint of a person is seen
 _IN_COMMON = 3         # keypoints seen both times, below which boxes decide
+# In sizes of a person: how far off a place may be at once, and by how much more for every second that it is guessed.
+_STEP, _PACE = 0.6, 1.5
+_KNOWN = np.float32(0.2)  # is added to the similarity with somebody who has a number
+_RECENT = 0.3          # weight of the last score in a person's average
+_SIZES = 2.5           # times that somebody may look larger or smaller than just before
 
 
 class TrackOptions(NamedTuple):
@@ -25,7 +31,8 @@ class TrackOptions(NamedTuple):
     smoothing: Smoothing = Smoothing()
     least: float = 0.25          # similarity of a pose and where a person should be, below which it is somebody else
     remembered: float = 1.0      # seconds that somebody who is not seen is looked for
-    hits: int = 2                # times that somebody is seen before getting a number
+    hits: int = 2                # times that somebody is seen before getting a number,
+    born: float = 0.2            # and the score that is needed on average; who has a number keeps it below as well
     ids: bool = True             # give them out
 
 
@@ -42,6 +49,7 @@ class Tracker:
         self._ids: "npt.NDArray[Any]" = np.zeros(0, np.int64)
         self._hits: "npt.NDArray[Any]" = np.zeros(0, np.int64)
         self._seen: "npt.NDArray[Any]" = np.zeros(0)
+        self._level: "npt.NDArray[Any]" = np.zeros(0)  # of a person's scores, the last ones most
         self._keypoints: "npt.NDArray[Any]" = np.zeros((0, points, 2))  # when last seen, from the centre, in heights
         self._scores: "npt.NDArray[Any]" = np.zeros((0, points), np.float32)
         self._next, self._now = 0, 0.0
@@ -50,10 +58,10 @@ class Tracker:
         """The people of the next frame, taken at `now` (seconds), with their numbers."""
         self._forget(now)
         if len(self._ids):
-            self._motion.predict(np.full(len(self._ids), max(0.0, now - self._now)))
+            self._motion.predict(np.full(len(self._ids), max(0.0, now - self._now)), self._seen < self._now)
         self._now = now
         measured = measured_of(poses.boxes_xyxy)
-        pairs = best_pairs(self._similarity(poses, measured), self.options.least) if len(poses) else []
+        pairs = self._pairs(poses, measured) if len(poses) and len(self._ids) else []
         tracks = np.array([track for track, _ in pairs], np.int64)
         people = np.array([person for _, person in pairs], np.int64)
         if len(tracks):
@@ -67,6 +75,28 @@ class Tracker:
         self._see(owner, poses, measured, now)
         return self._told(owner, poses, measured, now)
 
+    def _pairs(self, poses: Poses, measured: "npt.NDArray[Any]") -> List[Tuple[int, int]]:
+        """Who is whom: by pose, and for those who are left and have a number, by how far they may have come."""
+        alike = self._similarity(poses, measured)
+        known = (self._ids != NOBODY)[:, None] & (alike >= self.options.least)
+        pairs = best_pairs(alike + _KNOWN * known, self.options.least)
+        near = self._nearness(measured)
+        near[[track for track, _ in pairs]] = -1
+        near[:, [person for _, person in pairs]] = -1
+        near[self._ids == NOBODY] = -1
+        near[:, poses.person_scores < self.options.born] = -1  # a fragment anywhere is not somebody who is back
+        return pairs + best_pairs(near, 0.0)
+
+    def _nearness(self, measured: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
+        """(T, N): 1 where somebody should be, 0 as far as they can have come since they were seen, below 0 further."""
+        place = self._motion.place
+        size = np.maximum(place[:, 2], 1)
+        far = np.sqrt(((place[:, None, :2] - measured[None, :, :2]) ** 2).sum(axis=2)) / size[:, None]
+        reach = _STEP + _PACE * (self._now - self._seen)
+        ratio = measured[None, :, 2] / size[:, None]
+        alike = (ratio > 1 / _SIZES) & (ratio < _SIZES)
+        return np.where(alike, 1 - far / reach[:, None], -1).astype(np.float32)
+
     def _similarity(self, poses: Poses, measured: "npt.NDArray[Any]") -> "npt.NDArray[np.float32]":
         """(T, N): OKS of each pose and where each person should be; of too few keypoints, the boxes' overlap."""
         place = self._motion.place
@@ -78,6 +108,8 @@ class Tracker:
         near = np.exp(-squared / (2 * self._variances * 0.5 * size[..., None]))
         common = both.sum(axis=2)
         oks = (near * both).sum(axis=2) / np.maximum(common, 1)
+        # Half a person that fits well is less than a whole one that fits a little worse.
+        oks = oks * (_HALVES + (1 - _HALVES) * common / np.maximum((self._scores > 0).sum(axis=1), 1)[:, None])
         return np.where(common >= _IN_COMMON, oks, self._overlap(poses)).astype(np.float32)
 
     def _overlap(self, poses: Poses) -> "npt.NDArray[Any]":
@@ -109,6 +141,7 @@ class Tracker:
         self._ids = np.concatenate([self._ids, np.full(count, NOBODY)])
         self._hits = np.concatenate([self._hits, np.zeros(count, np.int64)])
         self._seen = np.concatenate([self._seen, np.zeros(count)])
+        self._level = np.concatenate([self._level, np.zeros(count)])
         self._keypoints = np.concatenate([self._keypoints, np.zeros((count,) + self._keypoints.shape[1:])])
         self._scores = np.concatenate([self._scores, np.zeros((count,) + self._scores.shape[1:], np.float32)])
 
@@ -120,7 +153,9 @@ class Tracker:
         # A keypoint that is hidden now stays where it was on the body.
         self._keypoints[owner] = np.where(found[..., None], shape, self._keypoints[owner])
         self._scores[owner] = np.where(found, poses.scores, self._scores[owner])
-        for track in owner[(self._ids[owner] == NOBODY) & (self._hits[owner] >= self.options.hits)]:
+        self._level[owner] += np.where(self._hits[owner] > 1, _RECENT, 1) * (poses.person_scores - self._level[owner])
+        known = (self._hits[owner] >= self.options.hits) & (self._level[owner] >= self.options.born)
+        for track in owner[known & (self._ids[owner] == NOBODY)]:
             self._ids[track] = self._next
             self._next += 1
 
@@ -139,6 +174,6 @@ class Tracker:
             return
         self._motion.keep(stays)
         self._filter.keep(stays)
-        for name in ("_ids", "_hits", "_seen", "_keypoints", "_scores"):
+        for name in ("_ids", "_hits", "_seen", "_level", "_keypoints", "_scores"):
             setattr(self, name, getattr(self, name)[stays])
 

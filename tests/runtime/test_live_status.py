@@ -6,6 +6,7 @@ from fake_stages import IMAGE, FakeFrames
 from wholebody.poses import Frame, Poses, Result
 from wholebody.runtime import live_status
 from wholebody.runtime.live_status import LiveStatus, line_of
+from wholebody.runtime.sinks import Details
 from wholebody.skeletons import get_skeleton
 
 SKELETON = get_skeleton("COCO_17")
@@ -25,9 +26,10 @@ def clock(monkeypatch):
     return fake
 
 
-def tell(status, people=1, latency=40.0, **stage_ms):
+def tell(status, people=1, latency=40.0, level="", **stage_ms):
     found = Poses(np.zeros((people, 17, 2)), np.zeros((people, 17)), np.ones(people), SKELETON)
-    status.write(Frame(IMAGE, 0, 0.0, "x"), Result(0, 0.0, found, stage_ms, latency), None)
+    status.write(Frame(IMAGE, 0, 0.0, "x"), Result(0, 0.0, found, stage_ms, latency),
+                 Details(found.keypoints, (1, 1), level=level))
 
 
 def test_rates_and_times_are_those_of_the_last_seconds(clock):
@@ -50,6 +52,14 @@ def test_a_run_that_has_stopped_getting_frames_says_zero(clock):
     now = status.snapshot()
     assert (now["fps"], now["people"], now["latency_ms"]["p50"]) == (0.0, 0, None)
     assert line_of(now) == "0.0 frames/s; 0 people; 0 dropped"
+
+
+def test_a_rate_that_is_held_says_at_what(clock):
+    status = LiveStatus([FakeFrames(0)])
+    tell(status, level="75 % of the size")
+    assert line_of(status.snapshot()).endswith("0 dropped; held at 75 % of the size")
+    tell(status)
+    assert "held" not in line_of(status.snapshot())
 
 
 def test_a_fresh_run_counts_the_time_that_it_has(clock):

@@ -42,13 +42,16 @@ const People = (() => {
     });
   }
 
-  function drawBox(pen, person, message) {
+  // Whoever is tracked has a number, also without a box.
+  function drawBox(pen, person, message, boxed) {
     const [left, top, right, bottom] = person.box;
     const size = Math.max(message.width, message.height) / 55;
-    const label = (person.id === undefined ? "" : "#" + person.id + "  ") + Math.round(100 * Math.min(person.score, 1)) + " %";
+    const number = person.id >= 0 ? "#" + person.id : "";
+    const label = boxed ? (number ? number + "  " : "") + Math.round(100 * Math.min(person.score, 1)) + " %" : number;
+    if (!label) return;
     pen.lineWidth = size / 9;
     pen.strokeStyle = "#fff";
-    pen.strokeRect(left, top, right - left, bottom - top);
+    if (boxed) pen.strokeRect(left, top, right - left, bottom - top);
     pen.font = "600 " + size + "px system-ui, sans-serif";
     pen.textBaseline = "bottom";
     pen.fillStyle = "rgb(0 0 0 / 60%)";
@@ -71,8 +74,8 @@ const People = (() => {
     else pen.drawImage(image, 0, 0, width, height);
     pen.scale(width / message.width, height / message.height);
     for (const person of message.people) {
-      if (!hides("boxes")) drawBox(pen, person, message);
       drawPerson(pen, person, message, skeleton, wanted);
+      drawBox(pen, person, message, !hides("boxes"));
     }
   }
 

@@ -9,6 +9,8 @@ from wholebody.cli.progress import BuildProgress
 if TYPE_CHECKING:
     from wholebody.runtime.bundle.starting import Ready
 
+_OURS, _BOTH = ("--again", "--ignore-gate", "-h", "--help", "--version"), ("-v", "--verbose", "-q", "--quiet")
+
 
 def main(argv: Optional[List[str]] = None) -> int:
     """Entry point of a bundle's run."""
@@ -25,29 +27,33 @@ def main(argv: Optional[List[str]] = None) -> int:
 
 
 def _split(words: List[str]) -> Tuple[List[str], List[str]]:
-    """The folder and our own flags, which come first; everything else is wb-run's."""
+    """The folder and our own flags, which come first; everything else is wb-run's, and how much to say is for both."""
     end = 1
-    while end < len(words) and words[end] in ("--again", "--ignore-gate", "-h", "--help", "--version"):
+    while end < len(words) and words[end] in _OURS + _BOTH:
         end += 1
-    return words[:end], words[end:]
+    ours, theirs = words[:end], words[end:]
+    return ours, [word for word in ours if word in _BOTH] + theirs if theirs else []
 
 
 def _run(args: argparse.Namespace) -> int:
     from wholebody.packages import require
     require("numpy")
+    from wholebody.cli import run
     from wholebody.runtime.bundle.starting import run_words, start_bundle
-    progress = BuildProgress()
+    if args.more:
+        run.check_words(args.more)
+    progress = BuildProgress(args.quiet)
     try:
         ready = start_bundle(args.folder, progress, args.again)
     finally:
         progress.done()
-    sys.stderr.write(_said(ready, args.folder))
+    if not args.quiet or not ready.passed:
+        sys.stderr.write(_said(ready, args.folder))
     if not ready.passed and not args.ignore_gate:
         return REFUSED
     if not args.more:
         print("ready: %s/run --source clip.mp4 --json out" % args.folder)
         return OK
-    from wholebody.cli import run
     return run.main(run_words(ready, args.more))
 
 

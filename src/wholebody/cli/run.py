@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from wholebody.runtime.pipeline import Summary
     from wholebody.runtime.sinks import Sink
     from wholebody.runtime.soak import SoakLog
+    from wholebody.runtime.tracking import TrackOptions
 
 STDOUT = "-"
 IN_FLIGHT = 3  # as wholebody.runtime.pipeline.PipelineOptions has it
@@ -24,6 +25,11 @@ MAPS = ("parts", "background", "pafs")
 def main(argv: Optional[List[str]] = None) -> int:
     """Entry point of wb-run."""
     return run_command(_parser(), _run, argv)
+
+
+def check_words(words: List[str]) -> None:
+    """Ends with one line and exit code 2 where wb-run would not take these words: before long work that precedes it."""
+    _parser().parse_args(words)
 
 
 def _parser() -> Parser:
@@ -56,6 +62,8 @@ def _parser() -> Parser:
     people = parser.add_argument_group("people")
     people.add_argument("--number-people-max", type=_people, default=-1, metavar="N",
                         help="keep the N best people; -1 keeps all")
+    people.add_argument("--track", action="store_true", help="the same number for the same person, frame after frame")
+    people.add_argument("--smooth", action="store_true", help="keypoints that do not tremble (One-Euro filter)")
     people.add_argument("--maximize-positives", action="store_true",
                         help="lower the thresholds: more people, more mistakes")
     people.add_argument("--decoding", choices=("exact", "fast"), default="exact",
@@ -133,7 +141,7 @@ def _run(args: argparse.Namespace) -> int:
             lengths = [source.length for source in sources if source.length is not None]
             progress = Progress(sum(lengths) if len(lengths) == len(sources) else None, args.quiet)
         options = PipelineOptions(args.keypoint_scale, args.part_candidates, args.in_flight, args.limit, args.duration,
-                                  args.hold_fps)
+                                  _tracking(args), args.hold_fps)
         try:
             summary = run_feeds([Feed(source, watchers + own) for source, own in zip(sources, sinks)], estimate,
                                 options, progress)
@@ -146,6 +154,13 @@ def _run(args: argparse.Namespace) -> int:
     if summary.problems:
         return RUN_ERROR
     return REFUSED if grows else OK
+
+
+def _tracking(args: argparse.Namespace) -> "Optional[TrackOptions]":
+    from wholebody.runtime.tracking import TrackOptions
+    if not (args.track or args.smooth):
+        return None
+    return TrackOptions(smooth=args.smooth, ids=args.track)
 
 
 def _report_memory(soak: "SoakLog") -> bool:

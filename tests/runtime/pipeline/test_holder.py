@@ -90,16 +90,34 @@ def test_without_it_nothing_changes_and_the_summary_says_nothing():
 
 
 def test_frames_that_set_out_before_a_change_do_not_count_after_it():
-    holder = Holder(15, (1.0, 0.5), True, why=lambda: "")
+    holder = Holder(15, (1.0, 0.5), why=lambda: "")
     before = holder.level
     for _ in range(12):
-        holder.frame_done(before, {"engine": 500.0})
+        holder.frame_done(before, 0.5)
         time.sleep(0.01)
     assert holder.level.share == 0.5
     for _ in range(30):  # still on their way at the old level, slow ones
-        holder.frame_done(before, {"engine": 500.0})
+        holder.frame_done(before, 0.5)
         time.sleep(0.005)
     assert holder.level.share == 0.5
+
+
+@pytest.mark.parametrize("in_flight", [1, 3], ids=["in turn", "in flight"])
+def test_a_wait_for_the_gpu_that_two_stages_count_is_one_wait(in_flight, monkeypatch):
+    """The engine says the GPU's 40 ms itself, and decode waits for them: 50 ms a frame in turn, and not 90."""
+    costs = []
+    monkeypatch.setattr(Holder, "frame_done", lambda self, level, seconds: costs.append(seconds))
+
+    def on_gpu(name, lane):
+        if name == "engine":
+            lane.stage_ms["engine"] = 40.0
+        if name == "decode":
+            time.sleep(0.050)
+
+    with FakeStages(on_stage=on_gpu) as estimate:
+        run_pipeline(FakeFrames(8), estimate, [], PipelineOptions(in_flight=in_flight, hold_fps=10))
+    middle = sorted(costs)[len(costs) // 2]
+    assert 0.045 < middle < 0.085
 
 
 def test_the_board_says_why(tmp_path):
