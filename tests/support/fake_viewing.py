@@ -8,6 +8,7 @@ from fake_stages import FakeCamera
 
 from wholebody.poses import Frame, Poses, Result
 from wholebody.runtime.live_status import LiveStatus
+from wholebody.runtime.sinks import Details
 from wholebody.runtime.web import WebAddress, WebPreview
 from wholebody.skeletons import get_skeleton
 
@@ -34,8 +35,9 @@ class RunningPreview:
             image = np.full(size + (3,), index % 256, np.uint8)
         frame = Frame(image, index, time.monotonic(), "hall_%d" % index)
         result = Result(index, frame.captured_at, two_people(), {"engine": 5.0, "decode": 1.0}, 12.0)
-        self.status.write(frame, result, None)
-        self.preview.sinks[source].write(frame, result, None)
+        details = Details(result.poses.keypoints, (64, 48))
+        self.status.write(frame, result, details)
+        self.preview.sinks[source].write(frame, result, details)
 
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.port), 5)

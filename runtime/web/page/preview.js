@@ -141,7 +141,7 @@
     if (paused) state("wait", "paused");
     else if (still.length) state("lost", still.join(", ") + " stands still");
     else if (!now.fps) state("wait", "no frames");
-    else state("live", "live");
+    else state("live", now.level ? "live, " + now.level : "live");
   }
 
   async function keepAsking() {

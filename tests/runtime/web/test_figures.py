@@ -9,6 +9,7 @@ from fake_stages import IMAGE, FakeCamera
 from wholebody.jetson.tegrastats import BoardSample
 from wholebody.poses import Frame, Poses, Result
 from wholebody.runtime.live_status import LiveStatus
+from wholebody.runtime.sinks import Details
 from wholebody.runtime.web.figures import Figures, prometheus
 from wholebody.skeletons import get_skeleton
 
@@ -42,7 +43,8 @@ def status():
 def test_prometheus_reads_everything_in_base_units(status):
     poses = Poses(np.zeros((2, 17, 2)), np.zeros((2, 17)), np.ones(2), get_skeleton("COCO_17"))
     for _ in range(4):
-        status.write(Frame(IMAGE, 0, 0.0, "x"), Result(0, 0.0, poses, {"engine": 20.0}, 40.0), None)
+        status.write(Frame(IMAGE, 0, 0.0, "x"), Result(0, 0.0, poses, {"engine": 20.0}, 40.0),
+                     Details(poses.keypoints, (8, 8)))
     figures = Figures(status, lambda: BOARD)
     figures.close()
     found = read_metrics(prometheus(figures.now))
