@@ -1,21 +1,24 @@
 """Ctrl-C and SIGTERM as something a run looks at between frames, so that no thread and no file is left half-way."""
 import signal
+import time
 from types import FrameType, TracebackType
 from typing import Any, Callable, Dict, Optional, Type
 
+AT_ONCE = 0.5  # seconds
 _Handler = Callable[[int, Optional[FrameType]], Any]
 
 
 class StopSignals:
-    """Within the block, what the handler of a first SIGINT or SIGTERM raises is kept in `error`; a second one raises.
+    """Within the block, what the handler of a first SIGINT or SIGTERM raises is kept in `error`; a later one raises.
 
-    A handler that raises nothing works as ever. In another thread than the main one there are no signals to keep.
+    One that comes at once is the first one again: `timeout` and shells tell a process and its group. A handler that
+    raises nothing works as ever. In another thread than the main one there are no signals to keep.
     """
 
     def __init__(self, on_arrival: Callable[[], None] = lambda: None) -> None:
         """`on_arrival` is called in the handler of the first one."""
         self.error: Optional[BaseException] = None
-        self._on_arrival = on_arrival
+        self._on_arrival, self._arrived_at = on_arrival, 0.0
         self._before: Dict[int, _Handler] = {}
 
     def __enter__(self) -> "StopSignals":
@@ -45,6 +48,8 @@ class StopSignals:
             self._before[number](number, frame)
         except BaseException as error:
             if self.error is not None:
+                if time.monotonic() - self._arrived_at < AT_ONCE:
+                    return
                 raise
-            self.error = error
+            self.error, self._arrived_at = error, time.monotonic()
             self._on_arrival()

@@ -31,3 +31,8 @@ def test_a_minute_of_a_camera_does_not_grow(tmp_path, capsys):
     assert ("MB a minute" if seconds == "60" else "too short to tell") in said.err
     assert summary["frames"] > 10 * float(seconds)
     assert len(log.read_text().splitlines()) > 0.8 * float(seconds)
+
+
+def test_options_of_a_pipe_are_no_flag(capsys):
+    assert main(["--engine", str(MODEL), "--source", "-?format=bgr24"]) == 1
+    assert "raw pictures need their size" in capsys.readouterr().err

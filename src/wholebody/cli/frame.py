@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Optional[List[str]] = None,  # type: ignore[override]
                    namespace: Optional[argparse.Namespace] = None) -> argparse.Namespace:
-        known, extra = self.parse_known_args(_join_resolutions(sys.argv[1:] if args is None else args), namespace)
+        known, extra = self.parse_known_args(_join_values(sys.argv[1:] if args is None else args), namespace)
         if extra:
             parser = getattr(known, "parser", self)
             parser.error("unknown argument %s%s" % (extra[0], parser.nearest(extra[0].split("=")[0])))
@@ -63,11 +63,11 @@ class Parser(argparse.ArgumentParser):
         sys.exit(USAGE)
 
 
-def _join_resolutions(args: List[str]) -> List[str]:
-    """argparse takes -1x368 for a flag; joined to the flag before it, it is a value."""
+def _join_values(args: List[str]) -> List[str]:
+    """argparse takes -1x368 and -?live=1 for flags; joined to the flag before them they are values."""
     joined: List[str] = []
     for arg in args:
-        if re.match(r"-1[xX]-?\d+$", arg) and joined and joined[-1].startswith("--"):
+        if re.match(r"-1[xX]-?\d+$|-\?", arg) and joined and joined[-1].startswith("--"):
             joined[-1] += "=" + arg
         else:
             joined.append(arg)

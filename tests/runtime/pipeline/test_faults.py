@@ -11,6 +11,7 @@ from fake_stages import FakeCamera, FakeFrames, FakeStages, FakeWatcher, threads
 
 from wholebody.errors import OutputError, SourceError
 from wholebody.runtime.pipeline import Feed, PipelineOptions, run_feeds
+from wholebody.runtime.pipeline.signals import AT_ONCE
 
 WATCHDOG_SECONDS = 20
 QUICK, ALL = 40, 200
@@ -166,7 +167,7 @@ def test_a_second_ctrl_c_does_not_wait_for_the_frame_at_work():
         at_work.wait()
         for _ in range(2):
             os.kill(os.getpid(), signal.SIGINT)
-            go_on.wait(0.5)
+            go_on.wait(AT_ONCE + 0.2)
 
     presses = threading.Thread(target=press_twice)
     presses.start()
@@ -181,6 +182,28 @@ def test_a_second_ctrl_c_does_not_wait_for_the_frame_at_work():
     for thread in threading.enumerate():
         if thread.name.startswith("wholebody-"):
             thread.join(WATCHDOG_SECONDS)
+    assert threads_left() == []
+
+
+def test_a_signal_that_is_told_twice_is_one_signal():
+    sink = FakeWatcher()
+
+    def press(name, lane):
+        if lane.frames[0].index == 3 and name == "engine":
+            for _ in range(3):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    def handler(number, frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        with watchdog(), FakeStages(on_stage=press) as estimate:
+            summary = run_feeds([Feed(FakeCamera(1000, seconds=0.002), [sink])], estimate)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert summary.stopped
+    assert sink.ends == ["close"]
     assert threads_left() == []
 
 
