@@ -13,6 +13,7 @@ from wholebody.runtime.sources.opencv import quiet_opencv
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+_FIRST_SECONDS = 8.0  # until the first picture
 _SINK = "appsink name=sink max-buffers=1 drop=true sync=false"
 _ON_CPU = "videoconvert ! video/x-raw,format=BGR ! " + _SINK
 _ON_TEGRA = "nvvidconv%s ! video/x-raw,format=BGRx ! " + _SINK  # BGR is not among what it writes
@@ -69,9 +70,14 @@ class GstCapture(Capture):
         self._cv2 = quiet_opencv()
         self._pipeline = Pipeline(library, pipeline_text(address, library.has))
         self._stopped = False
+        self._first: Optional[Shot] = None
+        self._first = self._await_first(address)
 
     def read(self, seconds: float) -> Optional[Shot]:
         """The newest picture."""
+        if self._first is not None:
+            shot, self._first = self._first, None
+            return shot
         end = time.monotonic() + seconds
         while not self._stopped:
             for picture in self._pipeline.pictures(min(0.1, max(0.0, end - time.monotonic()))):
@@ -85,6 +91,18 @@ class GstCapture(Capture):
             if time.monotonic() >= end:
                 return None
         return None
+
+    def _await_first(self, address: Address) -> Shot:
+        """A pipeline starts in the background: only a picture shows that there is a camera."""
+        reason = "no picture for %.0f s" % _FIRST_SECONDS
+        try:
+            shot = self.read(_FIRST_SECONDS)
+            if shot is not None:
+                return shot
+        except CaptureEnded as ended:
+            reason = str(ended) or "it ended before its first picture"
+        self.close()
+        raise SourceError("%s: %s" % (address.name, reason))
 
     def stop(self) -> None:
         """A read comes back within a tenth of a second."""

@@ -1,5 +1,6 @@
 """GStreamer itself, on this machine: pipelines, and an RTSP server that dies and comes back."""
 import ctypes
+import json
 import os
 import pathlib
 import socket
@@ -10,7 +11,9 @@ import time
 
 import numpy as np
 import pytest
+from tensorrt_setting import write_stick_network
 
+from wholebody.cli.run import main
 from wholebody.errors import MissingPackage, SourceError
 from wholebody.runtime.sources import live
 from wholebody.runtime.sources.address import parse_address
@@ -118,8 +121,8 @@ def test_a_slow_reader_gets_the_newest_picture_and_knows_its_age():
     ("gst://filesrc location=/nowhere ! decodebin", "not found"),
     ("/dev/video99", "video99")], ids=["element", "file", "camera"])
 def test_what_does_not_start_is_one_line(text, message):
-    with pytest.raises((SourceError, CaptureEnded), match=message) as caught:
-        read_all(GstCapture(parse_address(text)))
+    with pytest.raises(SourceError, match=message) as caught:
+        GstCapture(parse_address(text))
     assert "\n" not in str(caught.value)
 
 
@@ -175,3 +178,30 @@ def test_a_server_that_is_killed_and_started_again_is_a_gap_and_no_end(server, m
     times = [frame.captured_at for frame in frames]
     assert times == sorted(times)
     assert source.problems == []
+
+
+def test_a_server_that_is_not_there_is_an_error_at_once(server):
+    started = time.monotonic()
+    with pytest.raises(SourceError, match="rtsp://127.0.0.1:[0-9]+/live"):
+        open_capture(parse_address(server.address))
+    assert time.monotonic() - started < 8
+
+
+def test_wb_run_goes_on_when_the_server_was_away_and_counts_it(server, monkeypatch, tmp_path, capsys):
+    pytest.importorskip("onnxruntime", reason="runs networks: pip install onnxruntime")
+    monkeypatch.setattr(live, "SILENCE", 2.0)
+    write_stick_network(tmp_path)
+    first = server()
+    timers = [threading.Timer(1.5, first.kill), threading.Timer(2.5, server)]
+    for timer in timers:
+        timer.start()
+    status = main(["--engine", str(tmp_path / "net.onnx"), "--source", server.address, "--net-resolution", "112x64",
+                   "--json-lines", "--duration", "7", "--threads", "1"])
+    said = capsys.readouterr()
+    for timer in timers:
+        timer.join()
+    assert status == 0, said.err
+    indices = [json.loads(line)["index"] for line in said.out.splitlines()]
+    assert indices == sorted(set(indices))
+    assert len(indices) > 60
+    assert said.err.count("lost: ") == said.err.count("back after") == 1
