@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FORMAT, VERSION = "wholebody-profile", 1
 BLOCKS = 12             # of what is not measured in rounds
+_TAIL = 100             # runs that a p99 takes at least
 _MOST_RUNS = 2000       # of one crowd
 _DRIFTED = 0.05         # between the first third and the last: beyond this it is marked
 _WARM_UP, _ROUNDS, _FLIGHT, _CAMERA, _PEOPLE = 0.1, 0.5, 0.15, 0.15, 0.1  # of the time
@@ -104,15 +105,17 @@ class _Profile:
         done = measure(contestants, _ROUNDS * self.options.seconds, takes)
         figures = {name: timing(blocks) for name, blocks in done.blocks.items()}
         for name, told in figures.items():
-            self._mark(name, told["blocks"])
+            self._mark(name, told["blocks"], told["count"])
         rounds = max(len(blocks) for blocks in done.blocks.values())
         return figures, {name: timing(in_blocks(values, rounds)) for name, values in self.in_turn.stage_ms.items()}
 
-    def _mark(self, name: str, blocks: List[float]) -> None:
+    def _mark(self, name: str, blocks: List[float], runs: int) -> None:
         width, drifted = half_width(blocks), drift(blocks)
         if width >= SETTLED:
             self.marks.append("%s: the median is known to within %.1f %% only; measure longer (--seconds), or with "
                               "nothing else at work" % (name, 100 * width))
+        if runs < _TAIL:
+            self.marks.append("%s: p99 of %d runs is hardly more than the slowest of them" % (name, runs))
         if abs(drifted) > _DRIFTED:
             self.marks.append("%s: it drifted, the last third took %+.0f %%; clocks or heat, or other programs"
                               % (name, 100 * drifted))

@@ -13,7 +13,9 @@ def rows_of(told: Dict[str, Any]) -> List[List[str]]:
     rows = [_row(title, told["figures"][name]) for name, title in FIGURES]
     rows += [_row("  stage " + name, own) for name, own in told["stages"].items()]
     rows.append(_row("  camera: waiting", told["camera"]["stages"]["waiting"]))
-    return rows + [_row("  %d people: %s" % (row["people"], row["what"]), row["timing"]) for row in told["people"]]
+    return rows + [
+        _row("  %d %s: %s" % (row["people"], "person" if row["people"] == 1 else "people", row["what"]), row["timing"])
+        for row in told["people"]]
 
 
 def lines_of(told: Dict[str, Any]) -> List[str]:

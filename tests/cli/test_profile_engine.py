@@ -82,3 +82,10 @@ def test_what_cannot_be_done_is_one_line(kept, capsys, words, code, said):
 def test_a_new_profile_is_not_written_over_an_old_one_before_it_was_read(kept):
     assert profile("-q", "--from", "slower.json", "--compare", "old.json", "--json", "old.json", "--overwrite") == 3
     assert json.loads((kept / "old.json").read_text()) == json.loads((kept / "slower.json").read_text())
+
+
+def test_a_report_is_one_page_and_is_not_written_over_another(kept, capsys):
+    assert profile("-q", "--from", "old.json", "--compare", "same.json", "--report", "page.html") == 0
+    assert "no difference shown" in (kept / "page.html").read_text(encoding="utf-8")
+    assert profile("-q", "--from", "old.json", "--report", "page.html") == 1
+    assert "page.html exists; add --overwrite" in capsys.readouterr().err

@@ -48,6 +48,7 @@ def _parser() -> Parser:
     how.add_argument("--from", metavar="FILE.json", dest="source",
                      help="measure nothing: show or compare what an earlier run wrote")
     output = parser.add_argument_group("output")
+    output.add_argument("--report", metavar="FILE.html", help="one page with charts, which needs nothing beside it")
     output.add_argument("--json", metavar="FILE", help="all of it, as profile.schema.json describes it; - for stdout")
     output.add_argument("--markdown", action="store_true", help="print Markdown, for a pull request")
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
@@ -60,14 +61,18 @@ def _parser() -> Parser:
 def _run(args: argparse.Namespace) -> int:
     from wholebody.files import check_free, write_text
     from wholebody.runtime.profile import compare_profiles, read_profile, regressions
-    to_file = args.json if args.json and args.json != STDOUT else None
-    if to_file:
-        check_free(to_file, args.overwrite)
+    from wholebody.runtime.profile.page import page
+    to_file = args.json if args.json != STDOUT else None
+    for path in (to_file, args.report):
+        if path:
+            check_free(path, args.overwrite)
     old = read_profile(args.compare) if args.compare else None  # before long work
     told = read_profile(args.source) if args.source else _measure(args)
     changes = compare_profiles(old, told) if old else []
     if to_file:
         write_text(to_file, json.dumps(told, indent=1) + "\n", args.overwrite)
+    if args.report:
+        write_text(args.report, page(told, changes), args.overwrite)
     _print(args, told, old, changes)
     worse = regressions(changes, args.tolerance)
     for change in worse:
