@@ -8,7 +8,7 @@ from wholebody.card import METADATA_KEY, InputSpec
 from wholebody.engines.build_spec import BuildSpec
 from wholebody.engines.fp16_graph import convert
 from wholebody.engines.onnx_graph import GRAPH_NODE, GRAPH_OUTPUT, Graph, holds_half, read_graph
-from wholebody.engines.onnx_weights import FLOAT, LARGEST_HALF
+from wholebody.engines.onnx_weights import FLOAT, HALF, LARGEST_HALF
 from wholebody.engines.onnxfile import card_of, parse_onnx, read_bytes
 from wholebody.engines.shapes import InputShape, input_shapes
 from wholebody.errors import ModelError, WholebodyError
@@ -17,6 +17,7 @@ from wholebody.protobuf import Field, WireError, encode_bytes, encode_number, ne
 
 _MODEL_GRAPH = 7
 _FATAL_ONLY = 4
+_MOST_CULPRITS = 32
 _PROBES = {"ReduceMax": "/largest", "ReduceSum": "/sum"}  # the sum is there for NaN, which a maximum may pass over
 Feeds = Mapping[str, Any]  # arrays by the name of the input
 
@@ -52,19 +53,67 @@ def nodes_beyond_half(model: bytes, feeds: Feeds) -> List[str]:
 
 
 def check_half(model: bytes, feeds: Feeds, keep_fp32: Sequence[str] = ()) -> FiniteReport:
-    """Runs the network in FP32 and, with what must be kept kept, in FP16; ModelError where that is not finite."""
+    """Runs the network in FP32 and, with what must be kept kept, in FP16; ModelError where that is not finite.
+
+    What no number of the FP32 run foretells (a sum within a node, a division by what FP16 rounds to 0) is found in the
+    FP16 network: the first node that makes no number of numbers is kept too, and so on.
+    """
     graph = _graph(model)
     beyond, expected = _measured(model, graph, feeds)
     keep = tuple(keep_fp32) + tuple(name for name in _makers_and_readers(graph, beyond) if name not in keep_fp32)
-    found = _run(convert(model, keep).data, feeds)
-    for name in found:
-        if not np.isfinite(expected[name]).all():
+    for name, values in expected.items():
+        if name in graph.outputs and not np.isfinite(values).all():
             raise ModelError(f"output {name} is not finite even in FP32: {_first(beyond)}")
-        if not np.isfinite(found[name]).all():
-            raise ModelError(f"output {name} is not finite in FP16, though no tensor exceeds {LARGEST_HALF:.0f} in "
-                             "FP32: build with --fp32, or find the node with --keep-fp32")
-    error = max((_difference(expected[name], found[name]) for name in found), default=0.0)
-    return FiniteReport(tuple(beyond), keep, error)
+    for _ in range(_MOST_CULPRITS):
+        half = convert(model, keep).data
+        found = _run(half, feeds)
+        bad = [name for name, values in found.items() if not np.isfinite(values).all()]
+        if not bad:
+            error = max((_difference(expected[name], found[name]) for name in found), default=0.0)
+            return FiniteReport(tuple(beyond), keep, error)
+        culprit = _not_kept(graph, _first_culprit(graph, half, feeds), keep)
+        if culprit is None:
+            break
+        keep += (culprit,)
+    raise ModelError(f"output {bad[0]} is not finite in FP16, though no tensor exceeds {LARGEST_HALF:.0f} in FP32, and "
+                     "no node can be told that makes it so: build with --fp32")
+
+
+def _first_culprit(graph: Graph, half: bytes, feeds: Feeds) -> Optional[str]:
+    """The first node of the FP16 network that makes what is no number; its name in the FP32 one."""
+    inside = _graph(half)
+    made = [name for node in inside.nodes for name in node.outputs if inside.types.get(name) in (FLOAT, HALF)]
+    more = b"".join(encode_bytes(GRAPH_OUTPUT, _text(1, name)
+                                 + encode_bytes(2, encode_bytes(1, encode_number(1, inside.types[name]))))
+                    for name in made if name not in inside.outputs)
+
+    def replace(field: Field) -> Optional[bytes]:
+        return encode_bytes(_MODEL_GRAPH, bytes(inside.message) + more) if field.number == _MODEL_GRAPH else None
+
+    values = _run(rewritten(memoryview(half), replace), feeds)
+    own = {name: node.name for node in graph.nodes for name in node.outputs}
+    for node in inside.nodes:
+        if any(name in values and not np.isfinite(values[name]).all() for name in node.outputs):
+            reads = node.outputs if node.operator != "Cast" or node.outputs[0] in own else node.inputs
+            plain = [_plain(name) for name in reads]
+            return next((own[name] for name in (*reads, *plain) if name in own), None)
+    return None
+
+
+def _not_kept(graph: Graph, culprit: Optional[str], keep: Sequence[str]) -> Optional[str]:
+    """The node itself, or where it is kept already the nearest one before it that is not: what it reads was rounded."""
+    makers = {name: node for node in graph.nodes for name in node.outputs if node.operator != "Constant"}
+    nodes = [node for node in graph.nodes if node.name == culprit]
+    for node in nodes:  # grows while it is walked: breadth first
+        if node.name not in keep:
+            return node.name
+        nodes += [makers[name] for name in node.inputs if name in makers and makers[name] not in nodes]
+    return None
+
+
+def _plain(name: str) -> str:
+    """A tensor's name without what the conversion adds."""
+    return name.rstrip("_").rsplit("/fp", 1)[0]
 
 
 def check_before_build(onnx: str, spec: BuildSpec) -> Tuple[BuildSpec, str]:

@@ -54,8 +54,12 @@ class _Network(NamedTuple):
 
 
 def build_engine(onnx: str, engine: str, spec: BuildSpec, options: BuildOptions = BuildOptions(),
-                 listen: Optional[Listener] = None, board: Optional[Board] = None) -> Manifest:
-    """Writes `engine` and its manifest, and returns the manifest; BuildError says what to do instead."""
+                 listen: Optional[Listener] = None, board: Optional[Board] = None,
+                 accuracy: Optional[Dict[str, Any]] = None) -> Manifest:
+    """Writes `engine` and its manifest, and returns the manifest; BuildError says what to do instead.
+
+    `accuracy` is what a gate measured before: it goes into the manifest.
+    """
     listen = listen or _log_note
     check_spec(spec)
     for target in (engine, manifest_path(engine)):
@@ -73,7 +77,8 @@ def build_engine(onnx: str, engine: str, spec: BuildSpec, options: BuildOptions 
     with _unnamed_file(engine) as plan:
         facts = _run_worker(job, options.verbose, plan, _with_estimate(listen, network, spec))
         plan.seek(0)
-        manifest = write_pair(engine, plan, _manifest(job, network, facts), options.overwrite)
+        manifest = write_pair(engine, plan, _manifest(job, network, facts)._replace(accuracy=accuracy),
+                              options.overwrite)
     if facts["timing_cache"]:
         record_build(pathlib.Path(facts["timing_cache"]),
                      PastBuild(network.graph_sha256, spec.precision, network.bytes, facts["seconds"]))

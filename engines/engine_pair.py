@@ -1,12 +1,12 @@
 """An engine and its manifest: written together, and never opened when they do not belong together or here."""
 import hashlib
 import pathlib
-from typing import Any, NamedTuple, Optional
+from typing import Any, Dict, NamedTuple, Optional
 
 from wholebody.engines.build_spec import build_command
 from wholebody.engines.manifest import Manifest, manifest_from_json, manifest_to_json
 from wholebody.errors import EngineMismatch, ModelError, WholebodyError
-from wholebody.files import PartialFile, PathLike, output_error
+from wholebody.files import PartialFile, PathLike, output_error, write_text
 from wholebody.jetson.identity import Board
 
 _CHUNK = 1 << 20
@@ -49,6 +49,22 @@ def write_pair(engine: PathLike, plan: Any, manifest: Manifest, overwrite: bool 
         for file in files:
             file.discard()
     return manifest
+
+
+def write_accuracy(engine: PathLike, manifest: Manifest, accuracy: Optional[Dict[str, Any]]) -> Manifest:
+    """The manifest beside an engine anew, with what was measured since."""
+    manifest = manifest._replace(accuracy=accuracy)
+    write_text(manifest_path(engine), manifest_to_json(manifest), overwrite=True)
+    return manifest
+
+
+def remove_pair(engine: PathLike) -> None:
+    """An engine that is not to be used, and its manifest."""
+    for path in (manifest_path(engine), pathlib.Path(engine)):
+        try:
+            path.unlink()
+        except OSError as error:
+            raise output_error(path, error, "remove")
 
 
 def read_manifest(engine: str) -> Manifest:

@@ -32,7 +32,7 @@ class KeptNode(NamedTuple):
 
 def kept_nodes(graph: Graph, constants: Dict[str, Weights], keep_fp32: Sequence[str]) -> Dict[int, KeptNode]:
     """By the place of the node in the graph; BuildError for a name that no node has."""
-    asked = _places(graph, keep_fp32)
+    asked = places_of(graph, keep_fp32)
     kept: Dict[int, KeptNode] = {}
     whole: Set[str] = set()  # FP32 tensors computed from sizes and other whole numbers alone
     for place, node in enumerate(graph.nodes):
@@ -60,7 +60,7 @@ def is_fp32_input(node: Node, place: int) -> bool:
 def kept_notes(kept: Sequence[KeptNode]) -> List[str]:
     """One line for each reason, with the first few names."""
     notes = []
-    for why in (ASKED, TOO_LARGE, TOO_SMALL, NO_HALF, SIZES):
+    for why in sorted({node.why for node in kept}):
         names = [node.name for node in kept if node.why == why]
         if names:
             more = ", and %d more" % (len(names) - 4) if len(names) > 4 else ""
@@ -96,8 +96,8 @@ def _casts_whole(graph: Graph, node: Node) -> bool:
             and graph.types.get(node.inputs[0] if node.inputs else "") in (INT32, INT64))
 
 
-def _places(graph: Graph, names: Sequence[str]) -> Set[int]:
-    """Where the nodes of these names, or with outputs of these names, are."""
+def places_of(graph: Graph, names: Sequence[str], asked: str = "--keep-fp32") -> Set[int]:
+    """Where the nodes of these names, or with outputs of these names, are; `asked` says in errors who names them."""
     known: Dict[str, List[int]] = {}
     for place, node in enumerate(graph.nodes):
         for name in {node.name, *node.outputs}:
@@ -105,6 +105,6 @@ def _places(graph: Graph, names: Sequence[str]) -> Set[int]:
     for name in names:
         if name not in known:
             near: Tuple[str, ...] = tuple(difflib.get_close_matches(name, known, 1))
-            raise BuildError("--keep-fp32: the network has no node %r%s" % (
-                name, ": did you mean %r?" % near[0] if near else ""))
+            raise BuildError("%s: the network has no node %r%s" % (
+                asked, name, ": did you mean %r?" % near[0] if near else ""))
     return {place for name in names for place in known[name]}

@@ -68,11 +68,18 @@ def write_node(node: Node, inputs: Sequence[str], outputs: Sequence[str],
     return written + b"".join(encode_bytes(_ATTRIBUTE, others[name]) for name in sorted(others))
 
 
+def new_node(operator: str, name: str, inputs: Sequence[str], outputs: Sequence[str],
+             attributes: Optional[Mapping[str, bytes]] = None) -> bytes:
+    """A node of ONNX itself."""
+    words = ([(_INPUT, word) for word in inputs] + [(_OUTPUT, word) for word in outputs]
+             + [(_NAME, name), (_OPERATOR, operator)])
+    return (b"".join(encode_bytes(number, word.encode("utf-8")) for number, word in words)
+            + b"".join(encode_bytes(_ATTRIBUTE, attribute) for attribute in (attributes or {}).values()))
+
+
 def cast_node(name: str, source: str, target: str, to: int) -> bytes:
     """A Cast."""
-    return b"".join(encode_bytes(number, value) for number, value in (
-        (_INPUT, source.encode("utf-8")), (_OUTPUT, target.encode("utf-8")), (_NAME, name.encode("utf-8")),
-        (_OPERATOR, b"Cast"), (_ATTRIBUTE, int_attribute("to", to))))
+    return new_node("Cast", name, (source,), (target,), {"to": int_attribute("to", to)})
 
 
 def int_attribute(name: str, value: int) -> bytes:

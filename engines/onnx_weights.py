@@ -7,7 +7,7 @@ from wholebody.engines.onnx_nodes import Node, attribute_tensor, tensor_dims, te
 from wholebody.errors import BuildError
 from wholebody.protobuf import WireError, encode_bytes, encode_number, fields, nested, text
 
-FLOAT, HALF = 1, 10  # TensorProto.DataType
+FLOAT, INT8, HALF = 1, 3, 10  # TensorProto.DataType
 LARGEST_HALF = 65504.0
 SMALLEST_NORMAL_HALF = 2.0 ** -14
 _DIMS, _TYPE, _FLOAT_DATA, _NAME, _RAW_DATA, _EXTERNAL = 1, 2, 4, 8, 9, 13

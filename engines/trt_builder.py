@@ -3,15 +3,16 @@ import pathlib
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
+from wholebody.card import METADATA_KEY, ModelCard
 from wholebody.engines.build_spec import BuildSpec
 from wholebody.engines.calibration_table import CalibrationTable, read_table
 from wholebody.engines.fp16_nodes import kept_notes
 from wholebody.engines.inspection import inspect_onnx
-from wholebody.engines.onnxfile import graph_sha256, parse_onnx, read_bytes
+from wholebody.engines.onnxfile import card_of, graph_sha256, parse_onnx, read_bytes
 from wholebody.engines.precision import FLAGS, graph_precision, plan_precision, prepare_graph
 from wholebody.engines.shapes import InputShape
 from wholebody.engines.timing_cache import default_cache, load_cache, save_cache
-from wholebody.engines.trt_config import check_supported, keep_layers_fp32, make_config, set_ranges, set_shapes
+from wholebody.engines.trt_config import check_supported, keep_layers, make_config, set_ranges, set_shapes
 from wholebody.engines.trt_logger import LogBook, make_logger
 from wholebody.engines.trt_module import TensorRT, init_plugins
 from wholebody.engines.trt_operators import check_operators
@@ -48,13 +49,13 @@ def build_plan(trt: TensorRT, job: BuildJob, say: Say) -> BuiltPlan:
     inspection = inspect_onnx(job.model)
     check_supported(trt, spec, job.shapes)
     check_operators(trt, inspection, job.model)
-    precision = plan_precision(trt.features, spec, graph_precision(inspection), str(trt))
+    table = read_table(spec.calibration, job.graph_sha256, job.model, _card(job)) if spec.calibration else None
+    precision = plan_precision(trt.features, spec, graph_precision(inspection), str(trt), bool(table and table.keep))
     say("note", precision.explanation)
-    table = read_table(spec.calibration, job.graph_sha256, job.model) if precision.needs_ranges else None
     logger = make_logger(trt.module, book)
     init_plugins(trt, logger)
     builder = _builder(trt, logger, book)
-    graph = prepare_graph(_read_model(job), precision, spec.keep_fp32, job.model)
+    graph = prepare_graph(_read_model(job), precision, spec.keep_fp32, job.model, table)
     kept = [node.name for node in graph.kept] + list(spec.keep_fp32 if precision.builder_flags else ())
     notes = kept_notes(graph.kept)
     network, parser = parse_network(trt, builder, logger, book, graph.data, job.model, precision.strongly_typed_flag)
@@ -62,9 +63,12 @@ def build_plan(trt: TensorRT, job: BuildJob, say: Say) -> BuiltPlan:
     config = make_config(trt, builder, spec, precision, job.workspace_mb)
     set_shapes(builder, network, config, job.shapes)
     notes += _precision_notes(trt, builder, spec)
-    if precision.strategy == FLAGS and spec.keep_fp32 and precision.builder_flags:
-        keep_layers_fp32(trt, network, spec.keep_fp32)
-    notes += _give_ranges(network, table)
+    if precision.strategy == FLAGS and precision.builder_flags:
+        keep_layers(network, spec.keep_fp32, trt.module.DataType.FLOAT)
+        if table is not None:
+            keep_layers(network, _only_by_table(table, spec), trt.module.DataType.HALF)
+            kept += _only_by_table(table, spec)
+    notes += _give_ranges(network, table if precision.needs_ranges else None)
     if trt.features.progress_monitor:
         config.progress_monitor = make_monitor(trt.module, say)
     plan, cache = _build(trt, builder, network, config, job, say)
@@ -121,6 +125,15 @@ def _precision_notes(trt: TensorRT, builder: Any, spec: BuildSpec) -> List[str]:
     if spec.precision == "fp16" and not builder.platform_has_fast_fp16:
         return ["this GPU has no fast FP16: the engine will hardly be faster than FP32"]
     return []
+
+
+def _only_by_table(table: CalibrationTable, spec: BuildSpec) -> List[str]:
+    return [name for name in table.keep if name not in spec.keep_fp32]
+
+
+def _card(job: BuildJob) -> Optional[ModelCard]:
+    model = parse_onnx(read_bytes(job.model), job.model)
+    return card_of(model, job.model) if METADATA_KEY in model.metadata else None
 
 
 def _give_ranges(network: Any, table: Optional[CalibrationTable]) -> List[str]:

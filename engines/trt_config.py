@@ -91,16 +91,18 @@ def set_ranges(network: Any, table: CalibrationTable) -> int:
     return without
 
 
-def keep_layers_fp32(trt: TensorRT, network: Any, names: Sequence[str]) -> None:
-    """Holds layers of these names in FP32; BuildError for a name that no layer has."""
-    left = set(names)
+def keep_layers(network: Any, names: Sequence[str], precision: Any) -> None:
+    """Holds layers of these names, or that make tensors of these names, in a precision; BuildError for other names."""
+    left, wanted = set(names), set(names)
     for i in range(network.num_layers):
         layer = network.get_layer(i)
-        if layer.name in names:
-            layer.precision = trt.module.DataType.FLOAT
-            left.discard(layer.name)
+        known = {layer.name} | {layer.get_output(k).name for k in range(layer.num_outputs)}
+        if known & wanted:
+            layer.precision = precision
+            left -= known
     if left:
-        raise BuildError("--keep-fp32: the network has no layer %s" % ", ".join(repr(name) for name in sorted(left)))
+        raise BuildError("the network has no layer %s, which --keep-fp32 or the calibration table keeps"
+                         % ", ".join(repr(name) for name in sorted(left)))
 
 
 def _own_kernels(module: Any, config: Any) -> None:

@@ -30,7 +30,8 @@ DRAWN = pathlib.Path(wholebody.__file__).resolve().parent / "data" / "gate"
 # The device side: what of the package goes along, by folder; everything else stays here.
 _FOLDERS = {"": ("*.py", "data/skeletons/*.json"), "cli": ("*.py",), "jetson": ("*.py", "tables/*.json"),
             "engines": ("*.py",),
-            "runtime": ("**/*.py", "kernels/*.cu", "kernels/*.h", "native/*.cpp", "native/*.h")}
+            "runtime": ("**/*.py", "kernels/*.cu", "kernels/*.h", "native/*.cpp", "native/*.h",
+                        "web/page/*.html", "web/page/*.css", "web/page/*.js")}
 _PEOPLE_AT_ONCE = 8
 _RUN = """#!/bin/sh
 # Checks this folder, builds what is missing, asks the gate and starts wb-run: ./run --source clip.mp4 --json out

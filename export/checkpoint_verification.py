@@ -24,7 +24,7 @@ def verify_checkpoint(checkpoint: str, path: str, arch: str | None = None,
                       options: VerifyOptions = VerifyOptions()) -> Verification:
     """Compares a model file with the checkpoint it was made from; the file's card says which network that is."""
     model = read_model(path)
-    loaded = _loaded(checkpoint, model, arch)
+    loaded = load_for(checkpoint, model, arch)
     _check_fit(loaded, checkpoint, model)
     _log.info("%s is %s", checkpoint, loaded.architecture.name)
     folded, exported = model.source.dtype == "uint8", OnnxOptions(preset=options.preset)
@@ -36,7 +36,7 @@ def verify_checkpoint(checkpoint: str, path: str, arch: str | None = None,
     return Verification(loaded.architecture.name, rows, divergence, tuple(_notes(loaded, model)))
 
 
-def _loaded(checkpoint: str, model: Model, arch: str | None) -> LoadedNetwork:
+def load_for(checkpoint: str, model: Model, arch: str | None) -> LoadedNetwork:
     """The network that the user names, or the card does, or the checkpoint itself."""
     if arch is not None or model.card is None or model.card.name not in ARCHITECTURES:
         return load_network(checkpoint, arch)

@@ -26,7 +26,7 @@ _styles: "Dict[Skeleton, Tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 def draw_poses(image: "npt.NDArray[np.uint8]", poses: Poses, threshold: float = 0.05) -> None:
     """Draw on the picture (H, W, 3) BGR itself; points with scores up to `threshold` are left out."""
     cv2 = require("cv2")
-    scales, part_thresholds = _style(poses.skeleton)
+    scales, part_thresholds = style_of(poses.skeleton)
     shown = poses.scores > np.maximum(part_thresholds, threshold).astype(np.float32)
     shown &= np.isfinite(poses.keypoints).all(axis=2)
     for person in range(len(poses)):
@@ -70,7 +70,7 @@ def _fixed_point(keypoints: "npt.NDArray[np.float32]", shown: "npt.NDArray[np.bo
     return [(x, y) for x, y in np.rint(safe * (1 << _SHIFT)).astype(int).tolist()]
 
 
-def _style(skeleton: Skeleton) -> "Tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]":
+def style_of(skeleton: Skeleton) -> "Tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]":
     """Size factors (K,) and score thresholds (K,) of a set."""
     if skeleton not in _styles:
         scales = np.asarray(skeleton.draw_scales, float)

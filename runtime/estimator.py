@@ -1,5 +1,5 @@
 """An open PAF network and its stages: preprocess -> engine -> decode -> Poses in the frame's pixels."""
-from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from wholebody.card import ModelCard
 from wholebody.engines.engine import Engine
@@ -134,22 +134,41 @@ def decoding_options(card: ModelCard, skeleton: Skeleton,
 
 def open_estimator(model: str, **options: Any) -> Union[Estimator, TopDownEstimator]:
     """An estimator for a model file; `options` are those of EstimatorOptions and TopDownOptions."""
+    chosen, topdown = _sorted_options(options)
+    opening = OpenOptions(chosen.threads, CudaDevice, chosen.trust, chosen.rebuild)
+    return _around(open_engine(model, opening), chosen, topdown, opening)
+
+
+def estimator_around(engine: Engine, **options: Any) -> Union[Estimator, TopDownEstimator]:
+    """The same around a network that is open already, which the estimator closes."""
+    try:
+        chosen, topdown = _sorted_options(options)
+    except BaseException:
+        engine.close()
+        raise
+    return _around(engine, chosen, topdown, OpenOptions(chosen.threads, CudaDevice, chosen.trust, chosen.rebuild))
+
+
+def _sorted_options(options: Dict[str, Any]) -> Tuple[EstimatorOptions, TopDownOptions]:
     known = EstimatorOptions._fields + TopDownOptions._fields
     for name in options:
         if name not in known:
             raise TypeError("unknown option %r; known: %s" % (name, ", ".join(known)))
-    chosen = EstimatorOptions(**{name: options[name] for name in options if name in EstimatorOptions._fields})
-    topdown = TopDownOptions(**{name: options[name] for name in options if name in TopDownOptions._fields})
-    opening = OpenOptions(chosen.threads, CudaDevice, chosen.trust, chosen.rebuild)
-    engine = open_engine(model, opening)
+    return (EstimatorOptions(**{name: options[name] for name in options if name in EstimatorOptions._fields}),
+            TopDownOptions(**{name: options[name] for name in options if name in TopDownOptions._fields}))
+
+
+def _around(engine: Engine, chosen: EstimatorOptions, topdown: TopDownOptions,
+            opening: OpenOptions) -> Union[Estimator, TopDownEstimator]:
     try:
         if is_topdown(engine.card):
             return open_topdown(engine, topdown, opening, chosen.number_people_max)
         if topdown.detector or topdown.boxes or topdown.whole_frame:
             raise CardError("%s sees whole frames and finds people by itself: leave --detector, --boxes and "
-                            "--whole-frame out" % model)
+                            "--whole-frame out" % engine.path)
         if topdown.flip:
-            raise CardError("%s finds people by itself: --flip is for networks that see one person at a time" % model)
+            raise CardError("%s finds people by itself: --flip is for networks that see one person at a time"
+                            % engine.path)
         return Estimator(engine, chosen)
     except BaseException:
         engine.close()

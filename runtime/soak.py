@@ -19,6 +19,7 @@ WARM_UP = 0.25       # of the run: caches and pools fill
 BLOCKS = 12          # pieces of the rest; their medians hardly depend on each other, single samples do
 SURE = 0.01          # chance of taking no trend for one
 WORTH_MB = 1.0       # growth over the rest of the run below which nobody cares
+THIRDS = 3           # pieces in each of which a leak grows; an allocator's one step up, at whatever time, is in one
 
 
 class Trend(NamedTuple):
@@ -32,7 +33,7 @@ class Trend(NamedTuple):
 
     def line(self) -> str:
         """For the user."""
-        told = "slope not different from 0" if self.chance >= SURE else "no growth to speak of"
+        told = "slope not different from 0" if self.chance >= SURE else "no steady growth"
         what = "GROWS" if self.grows else told
         return "memory %.1f MB, %+.3f MB a minute over %.1f min: %s (p = %.2f)" % (
             self.mb, self.slope_mb_per_minute, self.minutes, what, self.chance)
@@ -93,11 +94,14 @@ def trend_of(samples: Sequence[Tuple[float, int]]) -> Optional[Trend]:
         return None
     blocks = np.array([np.median(block, axis=0) for block in np.array_split(kept, BLOCKS)])
     one, other = np.triu_indices(BLOCKS, 1)
-    rises, times = blocks[other, 1] - blocks[one, 1], blocks[other, 0] - blocks[one, 0]
-    slope = float(np.median(rises / times)) * 60 / 1e6
+    grown, times = blocks[other, 1] - blocks[one, 1], blocks[other, 0] - blocks[one, 0]
+    slope = float(np.median(grown / times)) * 60 / 1e6
     minutes = float(kept[-1, 0] - kept[0, 0]) / 60
-    chance = _chance(blocks[:, 1], float(np.sign(rises).sum()))
-    return Trend(float(kept[-1, 1]) / 1e6, slope, chance, minutes, chance < SURE and slope * minutes > WORTH_MB)
+    chance = _chance(blocks[:, 1], float(np.sign(grown).sum()))
+    rises = np.array([piece[-1, 1] - piece[0, 1] for piece in np.array_split(blocks, THIRDS)]) / 1e6
+    steady = bool((rises > WORTH_MB / 4 / THIRDS).all())
+    grows = steady and chance < SURE and slope * minutes > WORTH_MB
+    return Trend(float(kept[-1, 1]) / 1e6, slope, chance, minutes, grows)
 
 
 def _chance(values: "np.ndarray[Any, np.dtype[np.float64]]", score: float) -> float:

@@ -7,9 +7,10 @@ from wholebody.errors import MissingPackage, SourceError
 PLAYING, NULL = 4, 1                        # GstState
 _FAILURE = 0                                # GstStateChangeReturn
 _READ = 1                                   # GstMapFlags
-_ERROR = 1 << 1                             # GstMessageType
+_EOS, _ERROR = 1 << 0, 1 << 1               # GstMessageType
 _NONE = (1 << 64) - 1                       # GST_CLOCK_TIME_NONE
 _BUFFER_PTS = 72                            # bytes before `pts` in a GstBuffer: a GstMiniObject (64) and the pool
+_BUFFER_DURATION = 88                       # `dts` lies between
 INSTALL = "sudo apt install gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-libav"
 
 
@@ -43,14 +44,17 @@ def _libraries() -> Tuple[Any, Any]:
 _SIGNATURES = {  # of libgstreamer: what it gives back, what it takes
     "gst_init": (None, "pp"), "gst_parse_launch": ("p", "sp"), "gst_bin_get_by_name": ("p", "ps"),
     "gst_element_set_state": ("i", "pi"), "gst_element_get_bus": ("p", "p"), "gst_object_unref": (None, "p"),
-    "gst_bus_pop_filtered": ("p", "pi"), "gst_message_parse_error": (None, "ppp"),
+    "gst_bus_pop_filtered": ("p", "pi"), "gst_bus_timed_pop_filtered": ("p", "pqi"),
+    "gst_message_parse_error": (None, "ppp"),
     "gst_mini_object_unref": (None, "p"), "gst_sample_get_buffer": ("p", "p"), "gst_sample_get_caps": ("p", "p"),
     "gst_caps_get_structure": ("p", "pu"), "gst_structure_get_int": ("i", "psp"),
     "gst_structure_get_string": ("s", "ps"), "gst_buffer_map": ("i", "ppi"), "gst_buffer_unmap": (None, "pp"),
     "gst_element_factory_find": ("p", "s"), "gst_element_get_clock": ("p", "p"), "gst_clock_get_time": ("q", "p"),
-    "gst_element_get_base_time": ("q", "p"),
+    "gst_element_get_base_time": ("q", "p"), "gst_buffer_new_allocate": ("p", "pzp"),
+    "gst_buffer_fill": ("z", "pzbz"),
 }
-_TYPES = {"p": ctypes.c_void_p, "s": ctypes.c_char_p, "i": ctypes.c_int, "u": ctypes.c_uint, "q": ctypes.c_uint64}
+_TYPES = {"p": ctypes.c_void_p, "s": ctypes.c_char_p, "i": ctypes.c_int, "u": ctypes.c_uint, "q": ctypes.c_uint64,
+          "z": ctypes.c_size_t, "b": ctypes.c_char_p}
 
 
 class GstLibrary:
@@ -98,6 +102,7 @@ class Pipeline:
             self._sink = self._bus = None
             self.close()
             raise SourceError("GStreamer refuses %r: %s" % (text, reason))
+        self.handle = self._pipeline
         self._sink = gst.gst_bin_get_by_name(self._pipeline, b"sink")
         self._bus = gst.gst_element_get_bus(self._pipeline)
         if gst.gst_element_set_state(self._pipeline, PLAYING) == _FAILURE:
@@ -139,6 +144,19 @@ class Pipeline:
                 line = " ".join((error.contents.message or b"").decode("utf-8", "replace").split())
                 found += [line] if line not in found else []
             self._library.gst.gst_mini_object_unref(message)
+
+    def has_ended(self) -> bool:
+        """Whether everything has arrived at the end; asks for a moment. Of pipelines whose end is a file."""
+        message = self._library.gst.gst_bus_timed_pop_filtered(self._bus, 10 ** 8, _EOS)
+        if message:
+            self._library.gst.gst_mini_object_unref(message)
+        return bool(message)
+
+    @staticmethod
+    def stamp(buffer: int, nanoseconds: int, duration: int) -> None:
+        """When a buffer is shown, and for how long."""
+        ctypes.c_uint64.from_address(buffer + _BUFFER_PTS).value = nanoseconds
+        ctypes.c_uint64.from_address(buffer + _BUFFER_DURATION).value = duration
 
     @property
     def ended(self) -> bool:

@@ -1,6 +1,7 @@
 """Numbers beyond FP16 are found by running the network, and the nodes around them stay in FP32."""
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 from real_builders import need_asset
@@ -60,6 +61,31 @@ def test_what_is_not_finite_in_fp32_is_named_and_nothing_is_promised(operator, l
     assert str(tensors_beyond_half(made, FEEDS)[0]) == f"the {operator} of b reaches {largest}"
     with pytest.raises(ModelError, match=f"output y is not finite even in FP32: the {operator} of b reaches {largest}"):
         check_half(made, FEEDS)
+
+
+LESS = node("Sub", ["x", "off"], ["a"])  # 200.01 is 200 in FP16
+HIDDEN = [
+    ("a division by what FP16 rounds to nothing",
+     model([LESS, node("Reciprocal", ["a"], ["b"]), node("Relu", ["b"], ["y"])], off=200.01),
+     ("the Reciprocal of b", "the Sub of a")),
+    ("one with a node in between",
+     model([LESS, node("Mul", ["a", "half"], ["b"]), node("Reciprocal", ["b"], ["y"])], off=200.01, half=0.5),
+     ("the Reciprocal of y", "the Mul of b", "the Sub of a"))]
+
+
+@pytest.mark.parametrize("data, keep", [case[1:] for case in HIDDEN], ids=[case[0] for case in HIDDEN])
+def test_what_only_fp16_makes_infinite_is_found_node_by_node_and_kept(data, keep):
+    assert tensors_beyond_half(data, FEEDS) == []
+    report = check_half(data, FEEDS)
+    assert report.keep_fp32 == keep
+    assert report.error < 0.02
+    assert not np.isfinite(run_one(convert(data).data)).all()
+    assert np.isfinite(run_one(convert(data, report.keep_fp32).data)).all()
+
+
+def run_one(data):
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    return session.run(None, FEEDS)[0]
 
 
 def test_a_damaged_network_and_a_wrong_feed_are_one_line():

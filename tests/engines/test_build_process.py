@@ -248,8 +248,19 @@ def test_ranges_of_a_table_reach_the_builder_and_the_manifest(place):
     assert "1 tensors have no range in the table: their layers run in FP16" in heard
 
 
+def test_what_a_table_keeps_computes_in_fp16_and_what_the_user_keeps_in_fp32(place):
+    write_table(place, keep=["all"])
+    spec = SPEC._replace(precision="int8", calibration="table.json")
+    for keep, held in (((), "FP16"), (("all",), "FP32")):
+        manifest = build_engine("net.onnx", "%s.engine" % held, spec._replace(keep_fp32=keep))
+        assert manifest.builder_flags == ("INT8", "FP16", "OBEY_PRECISION_CONSTRAINTS")
+        assert {layer["name"]: layer["precision"] for layer in manifest.layers}["all"] == held
+        assert manifest.kept_fp32 == ("all",)
+
+
 TABLES = [({"graph_sha256": "0"}, "was measured on another network"), ({"ranges": {}}, "has no range"),
-          ({"ranges": {"image": -1}}, "not positive for image"), ({"ranges": 3}, "is no calibration table")]
+          ({"ranges": {"image": -1}}, "not positive for image"), ({"ranges": 3}, "is no calibration table"),
+          ({"wholebody_calibration": 9}, "of version 9, expected 1"), ({"keep": ["nobody"]}, "no layer 'nobody'")]
 
 
 @pytest.mark.parametrize("change, message", TABLES, ids=[message for _, message in TABLES])

@@ -38,13 +38,15 @@ BY_GRAPH = [
     ("fp32", FLOAT, precision.AS_IT_IS, "every tensor stays FP32, TF32 off"),
     ("fp16", HALF, precision.AS_IT_IS, "it is FP16 already"),
     ("fp16", FLOAT, precision.TO_FP16, "converted to FP16 first"),
-    ("int8", QUANTISED, precision.AS_IT_IS, "INT8 where it has QuantizeLinear nodes, the rest as it is")]
+    ("int8", QUANTISED, precision.AS_IT_IS, "INT8 where it has QuantizeLinear nodes, the rest as it is"),
+    ("int8", FLOAT, precision.TO_INT8, "QuantizeLinear nodes put in by the ranges of t.json")]
 
 
 @pytest.mark.parametrize("version, asked", [("11.4.0", False), ("10.3.0", True), ("10.13.3.9", True)])
 @pytest.mark.parametrize("name, graph, conversion, said", BY_GRAPH)
 def test_the_graph_carries_it_where_there_are_none_or_when_asked(version, asked, name, graph, conversion, said):
-    chosen = plan(version, BuildSpec(name, strongly_typed=asked), graph)
+    table = "t.json" if conversion == precision.TO_INT8 else ""
+    chosen = plan(version, BuildSpec(name, strongly_typed=asked, calibration=table), graph)
     assert (chosen.strategy, chosen.builder_flags, chosen.conversion) == (GRAPH, (), conversion)
     assert chosen.strongly_typed_flag is asked
     assert chosen.explanation.endswith(said)
@@ -52,8 +54,8 @@ def test_the_graph_carries_it_where_there_are_none_or_when_asked(version, asked,
 
 REFUSED = [
     ("8.2.1", BuildSpec("fp16", strongly_typed=True), FLOAT, "no strongly typed networks: leave --strongly-typed out"),
-    ("8.2.1", BuildSpec("int8"), FLOAT, "or --calibration TABLE.json, or build with --fp16"),
-    ("11.4.0", BuildSpec("int8", calibration="t.json"), FLOAT, "INT8 needs ranges"),
+    ("8.2.1", BuildSpec("int8"), FLOAT, "give --images DIR to measure them, --calibration TABLE.json"),
+    ("11.4.0", BuildSpec("int8"), FLOAT, "INT8 needs ranges"),
     ("8.5.2.2", BuildSpec("fp16"), QUANTISED, "the graph is quantised .* build it with --int8"),
     ("11.4.0", BuildSpec("fp32"), HALF, "holds FP16 weights: build it with --fp16"),
     ("8.5.2.2", BuildSpec("int8", calibration="t.json"), QUANTISED, "leave --calibration out"),

@@ -68,7 +68,7 @@ def test_it_holds_the_device_side_and_nothing_else(made: pathlib.Path) -> None:
     assert {"run", "bundle.json", "model.onnx", "card.json", "gate/expected.json", "gate/000.jpg",
             "device/wholebody/cli/bundle_start.py", "device/wholebody/jetson/tables/boards.json",
             "device/wholebody/runtime/native/paf.h", "device/wholebody/runtime/kernels/kernels.cu",
-            "device/wholebody/data/skeletons/COCO_17.json"} <= names
+            "device/wholebody/runtime/web/page/preview.html", "device/wholebody/data/skeletons/COCO_17.json"} <= names
     assert not [name for name in names if "/export/" in name or "/calibration/" in name or name.endswith(".pyc")]
     bundle = read_bundle(str(made))
     assert (bundle.board, bundle.engine, bundle.options) == ("tx2", "model-fp16-656x368.engine",

@@ -61,7 +61,8 @@ def test_a_wheel_holds_the_package_and_its_data_and_nothing_else(tmp_path: pathl
     assert "abi3" in wheel.name or "none" in wheel.name, "one wheel serves every Python"
     for folder, pattern in (("src/wholebody/data/skeletons", "*.json"), ("export/presets", "*.json"),
                             ("src/wholebody/data/models", "*.onnx"), ("runtime/kernels", "*.cu"),
-                            ("runtime/kernels", "*.h")):
+                            ("runtime/kernels", "*.h"), ("runtime/web/page", "*.html"), ("runtime/web/page", "*.css"),
+                            ("runtime/web/page", "*.js")):
         for path in (ROOT / folder).glob(pattern):
             assert any(name.endswith(f"{path.parent.name}/{path.name}") for name in names), path
     target = tmp_path / "installed"

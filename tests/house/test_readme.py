@@ -58,9 +58,9 @@ def test_the_python_of_the_readme_works(folder: pathlib.Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=[p.name for p in PAGES])
 def test_a_flag_that_a_page_names_exists(page: pathlib.Path) -> None:
     known: set[str] = set()
-    for words in (["wb-run"], ["wb-eval"], ["wb-eval", "compare"], ["wb-doctor"], ["wb-export"], ["wb-export", "card"],
-                  ["wb-export", "onnx"], ["wb-export", "build"], ["wb-export", "inspect"], ["wb-export", "verify"],
-                  ["wb-export", "bundle"], ["wb-export", "plan"]):
+    verbs = ("card", "onnx", "calibrate", "build", "inspect", "verify", "bundle", "plan")
+    for words in (["wb-run"], ["wb-eval"], ["wb-eval", "compare"], ["wb-doctor"], ["wb-export"],
+                  *(["wb-export", verb] for verb in verbs)):
         help_text = subprocess.run([BIN / words[0], *words[1:], "-h"], capture_output=True, encoding="utf-8").stdout
         known |= set(re.findall(r"--[a-z-]+", help_text))
     profile = [sys.executable, "-m", "wholebody.cli.profile", "-h"]

@@ -15,12 +15,12 @@ from wholebody.skeletons import get_skeleton
 MB = 1000000
 
 
-def samples(seconds, slope, seed=0, warm_up=30.0, step=0.0):
+def samples(seconds, slope, seed=0, warm_up=30.0):
     """A second apart: a pool that fills, noise that has a memory, pages of 4 KB, and a slope in MB a minute."""
     drawn, noise, found = np.random.RandomState(seed), 0.0, []
     for second in range(seconds):
         noise = 0.9 * noise + drawn.normal(0, 0.1)
-        mb = 200 - warm_up * np.exp(-second / 10.0) + noise + slope * second / 60 + step * (second > seconds / 2)
+        mb = 200 - warm_up * np.exp(-second / 10.0) + noise + slope * second / 60
         found.append((float(second), int(mb * MB) // 4096 * 4096))
     return found
 
@@ -48,7 +48,13 @@ def test_a_trend_that_nobody_would_notice_is_told_and_not_accused():
     trend = trend_of([(float(second), 200 * MB + 40 * second) for second in range(600)])
     assert trend.chance < 0.01
     assert not trend.grows
-    assert "no growth to speak of" in trend.line()
+    assert "no steady growth" in trend.line()
+
+
+@pytest.mark.parametrize("at", [0.3, 0.5, 0.7, 0.9])
+def test_one_step_up_is_no_leak(at):
+    found = [(float(second), 200 * MB + (second > at * 600) * 5 * MB + second * 10) for second in range(600)]
+    assert not trend_of(found).grows
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 20])

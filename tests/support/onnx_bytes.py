@@ -92,6 +92,23 @@ def stick_net(metadata=()):
                  metadata)
 
 
+def wild_stick_net(metadata=(), gains=(100.0, 1.0, 0.01)):
+    """stick_net behind a convolution that makes one colour huge and one tiny, which is undone after it."""
+    diagonal = [gain if row == column else 0.0 for row, gain in enumerate(gains) for column in range(3)]
+    kernel, blocks = [], 64
+    for channel in range(7):
+        for color in range(3):
+            kernel += [1.0 / blocks / gains[color] if channel == color else 0.0] * blocks
+    nodes = [node("Conv", ["image", "d"], ["wild"], ints("kernel_shape", [1, 1])),
+             node("Conv", ["wild", "w", "b"], ["all"], ints("kernel_shape", [8, 8]), ints("strides", [8, 8])),
+             node("Split", ["all", "parts"], ["heatmaps", "pafs"], text(1, "axis") + number(3, 1) + number(20, 2))]
+    parts = number(1, 2) + number(2, INT64) + text(8, "parts") + encode_bytes(9, struct.pack("<2q", 3, 4))
+    return model(nodes, [weights("d", (3, 3, 1, 1), diagonal), weights("w", (7, 3, 8, 8), kernel),
+                         weights("b", (7,), [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 1.0]), parts],
+                 [("image", ("N", 3, "H", "W"))], [("heatmaps", ("N", 3, "h", "w")), ("pafs", ("N", 4, "h", "w"))],
+                 metadata)
+
+
 def integers(name, values):
     """An int64 initializer."""
     return (number(1, len(values)) + number(2, INT64) + text(8, name)

@@ -108,7 +108,7 @@ class EngineInspector:
         layers = [{"Name": "Reformatting CopyNode for Input Tensor 0 to " + head["layers"][0], "LayerType": "Reformat",
                    "Outputs": [{"Name": "r", "Format/Datatype": "Row major linear FP32"}]}]
         for name in head["layers"]:
-            kind = "FP32" if name in head["fp32_layers"] else "Int8" if "INT8" in head["flags"] else (
+            kind = head["held"][name] if name in head["held"] else "Int8" if "INT8" in head["flags"] else (
                 "FP16" if half else "FP32")
             layers.append({"Name": name, "LayerType": "CaskConvolution",
                            "Outputs": [{"Name": "t", "Format/Datatype": "Channel major %s format" % kind}]})

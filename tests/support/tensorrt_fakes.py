@@ -363,7 +363,8 @@ def _plan(trt, network, config):
                             "shape": list(tensor.shape), "profile": shapes})
     head = json.dumps({
         "version": trt.__version__, "sm": setting("SM", "8.7"), "flags": sorted(config._flags), "tensors": tensors,
-        "fp32_layers": [layer.name for layer in network._layers if getattr(layer, "precision", None) is not None],
+        "held": {layer.name: "FP32" if layer.precision.name == "FLOAT" else "FP16" for layer in network._layers
+                 if getattr(layer, "precision", None) is not None},
         "layers": [layer.name for layer in network._layers], "strong": network._strong,
         "dla": config.DLA_core}).encode()
     body = len(head).to_bytes(4, "big") + head + network._onnx

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, List, Optional
 
 from wholebody.cli.export_build import add_build
 from wholebody.cli.export_bundle import add_bundle
+from wholebody.cli.export_calibrate import add_calibrate
 from wholebody.cli.export_inspect import add_inspect
 from wholebody.cli.export_onnx import add_onnx
 from wholebody.cli.export_plan import add_plan
@@ -25,6 +26,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     add_verify(commands)
     add_plan(commands)
     add_build(commands)
+    add_calibrate(commands)
     add_bundle(commands)
     return run_command(parser, _run, argv)
 

@@ -3,13 +3,16 @@ import argparse
 import pathlib
 import re
 import sys
-from typing import TYPE_CHECKING, Tuple
+from typing import TYPE_CHECKING, List, Optional, Tuple
 
-from wholebody.cli.frame import OK, Parser
+from wholebody.cli.export_gate import add_gate, judge_engine, pass_build_gate
+from wholebody.cli.frame import OK, REFUSED, Parser
 from wholebody.cli.progress import BuildProgress
+from wholebody.cli.topdown_flags import add_topdown
 from wholebody.errors import MissingPackage
 
 if TYPE_CHECKING:
+    from wholebody.cli.export_gate import Gated
     from wholebody.engines.build_spec import BuildSpec
     from wholebody.engines.manifest import Manifest
 
@@ -20,15 +23,19 @@ def add_build(commands: "argparse._SubParsersAction[Parser]") -> None:
         "build", help="build a TensorRT engine from an ONNX file or a checkpoint",
         description="Build a TensorRT engine (8.2 to 11) and its manifest, ENGINE.json, on the board that will run it. "
                     "An ONNX file needs TensorRT alone; a checkpoint needs PyTorch too and is exported first. "
-                    "With --target rtx:8.6 a TensorRT-RTX engine for other GPUs is built, on any machine.")
+                    "With --target rtx:8.6 a TensorRT-RTX engine for other GPUs is built, on any machine; with "
+                    "-o NAME.onnx the network itself is written in FP16 or INT8.")
     build.set_defaults(run=_build, parser=build)
     build.add_argument("model", metavar="MODEL_OR_CHECKPOINT", nargs="?",
                        help="an ONNX file, or a checkpoint of a known network; without one wholebody-lite, which comes "
                             "along")
-    build.add_argument("-o", "--output", metavar="MODEL.engine", required=True, help="where to write the engine")
+    build.add_argument("-o", "--output", metavar="MODEL.engine", required=True,
+                       help="where to write the engine, or NAME.onnx for the network in that precision")
     build.add_argument("--arch", metavar="NAME", help="of a checkpoint: which network it is (wb-export onnx --list); "
                                                       "default, without a model, is wholebody-lite")
     _add_precision(build.add_argument_group("precision"))
+    add_gate(build)
+    add_topdown(build)
     _add_shape(build.add_argument_group("shape"))
     _add_builder(build.add_argument_group("builder"))
     build.add_argument("--ignore-memory", action="store_true", help="build even where memory looks too small")
@@ -39,7 +46,7 @@ def add_build(commands: "argparse._SubParsersAction[Parser]") -> None:
 def _add_precision(group: "argparse._ArgumentGroup") -> None:
     one = group.add_mutually_exclusive_group(required=True)
     for name, text in (("fp32", "compute in FP32"), ("fp16", "compute in FP16"),
-                       ("int8", "compute in INT8: a quantised graph, or --calibration")):
+                       ("int8", "compute in INT8: a quantised graph, --calibration or --images")):
         one.add_argument("--" + name, dest="precision", action="store_const", const=name, help=text)
     group.add_argument("--calibration", metavar="TABLE.json", default="", help="ranges for --int8")
     group.add_argument("--keep-fp32", metavar="NODE", action="append", default=[],
@@ -76,30 +83,69 @@ def _add_builder(group: "argparse._ArgumentGroup") -> None:
 
 
 def _build(args: argparse.Namespace) -> int:
-    from wholebody.engines.build_process import BuildOptions, build_engine
     from wholebody.engines.build_spec import check_spec
     from wholebody.engines.engine_pair import manifest_path
-    from wholebody.engines.manifest import manifest_to_json
     from wholebody.files import check_target
-    if not args.output.lower().endswith(".engine"):
-        args.parser.error("-o %s: the name of an engine ends in .engine" % args.output)
+    if not args.output.lower().endswith((".engine", ".onnx")):
+        args.parser.error("-o %s: the name of an engine ends in .engine, that of a network in .onnx" % args.output)
+    if args.images and args.precision != "int8":
+        args.parser.error("--images goes with --int8")
+    as_network = args.output.lower().endswith(".onnx")
     spec = _spec(args)
     check_spec(spec)
-    for target in (args.output, manifest_path(args.output)):
+    for target in (args.output,) if as_network else (args.output, manifest_path(args.output)):
         check_target(target, args.overwrite)
-    progress = BuildProgress(args.quiet)
     model = _onnx_of(args)
+    gated = pass_build_gate(args, model, spec) if args.images else None
+    if gated is not None:
+        if not gated.report.passed:
+            return REFUSED
+        spec = spec._replace(calibration=gated.scales)
+    return _write_network(args, model, spec) if as_network else _write_engine(args, model, spec, gated)
+
+
+def _write_engine(args: argparse.Namespace, model: str, spec: "BuildSpec", gated: "Optional[Gated]") -> int:
+    from wholebody.engines.build_process import BuildOptions, build_engine
+    from wholebody.engines.engine_pair import remove_pair, write_accuracy
+    from wholebody.engines.manifest import manifest_to_json
+    progress = BuildProgress(args.quiet)
     try:
         if spec.precision == "fp16" and (spec.target or spec.strongly_typed):
             spec = _checked(model, spec, progress)
         manifest = build_engine(model, args.output, spec,
-                                BuildOptions(args.overwrite, args.ignore_memory, args.verbose), progress)
+                                BuildOptions(args.overwrite, args.ignore_memory, args.verbose), progress,
+                                accuracy=gated.report.to_dict() if gated else None)
+        if gated is not None and not spec.target:
+            notes: List[str] = []
+            good, accuracy = judge_engine(gated, args.output, notes)
+            progress("note", notes[-1])
+            manifest = write_accuracy(args.output, manifest, accuracy)
+            if not good:
+                remove_pair(args.output)
+                progress("note", "refused: the engine was removed. Build with --fp16")
+                return REFUSED
     finally:
         progress.done()
     if args.json:
         print(manifest_to_json(manifest), end="")
     else:
         _report(args, manifest)
+    return OK
+
+
+def _write_network(args: argparse.Namespace, model: str, spec: "BuildSpec") -> int:
+    """The network itself in FP16 or INT8, for ONNX Runtime and other builders."""
+    from wholebody.engines.network_writing import network_in
+    from wholebody.engines.onnxfile import read_bytes
+    from wholebody.files import write_bytes
+    if spec.precision == "fp32":
+        args.parser.error("-o %s: the network is FP32 already; --fp16 or --int8 writes another" % args.output)
+    made = network_in(model, spec)
+    write_bytes(args.output, made.data, args.overwrite)
+    if not args.json:
+        print("wrote %s (%.1f MB; %s has %.1f): %s, %d nodes kept in float"
+              % (args.output, len(made.data) / 1e6, model, len(read_bytes(model)) / 1e6, spec.precision.upper(),
+                 len(made.kept)))
     return OK
 
 

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 from wholebody.cli.export_onnx import parse_size
+from wholebody.cli.export_stages import add_stages, check_prepared, verify_stages
 from wholebody.cli.frame import OK, REFUSED, Parser
 from wholebody.errors import MissingPackage
 
@@ -17,13 +18,16 @@ if TYPE_CHECKING:
 def add_verify(commands: "argparse._SubParsersAction[Parser]") -> None:
     """Adds the subcommand."""
     verify = commands.add_parser(
-        "verify", help="compare an ONNX file with its checkpoint, or with another ONNX file",
+        "verify", help="compare an ONNX file with its checkpoint, another ONNX file, or your own preprocessing",
         description="Run the checkpoint in PyTorch and the ONNX file in ONNX Runtime on the same random pictures and "
                     "compare what they give. Beyond the tolerance the exit code is 3, and the first node that does "
-                    "something else is named.")
+                    "something else is named. With --images all stages (checkpoint, ONNX, quantised ONNX, engine) are "
+                    "compared on real pictures, from preprocessing to people.")
     verify.set_defaults(run=_verify, parser=verify)
     verify.add_argument("reference", metavar="CHECKPOINT", help="the weights it was made from, or another ONNX file")
-    verify.add_argument("model", metavar="MODEL.onnx", help="the network to verify")
+    verify.add_argument("model", metavar="MODEL.onnx", nargs="?", help="the network to verify")
+    verify.add_argument("stages", metavar="STAGE", nargs="*",
+                        help="with --images: what was made of it, quantised ONNX files and engines")
     verify.add_argument("--arch", metavar="NAME", help="which network the checkpoint is "
                                                        "(default: the one that the card of MODEL.onnx names)")
     verify.add_argument("--preset", metavar="NAME", help="the --preset that a file with --fold-input was exported with")
@@ -35,6 +39,7 @@ def add_verify(commands: "argparse._SubParsersAction[Parser]") -> None:
                                "or the file's own)")
     pictures.add_argument("--inputs", metavar="N", type=_count, default=2, help="random pictures of each size")
     pictures.add_argument("--seed", metavar="N", type=_seed, default=0, help="where the random numbers start")
+    add_stages(verify)
     verify.add_argument("--json", action="store_true", help="print it as JSON")
 
 
@@ -44,6 +49,14 @@ def _verify(args: argparse.Namespace) -> int:
     from wholebody.packages import require
     for package in ("polygraphy", "onnx"):
         require(package, "export")
+    if args.prepared:
+        return check_prepared(args)
+    if args.model is None:
+        args.parser.error("the following arguments are required: MODEL.onnx; or --prepared FILE.npy --images PICTURE")
+    if args.images:
+        return verify_stages(args)
+    if args.stages:
+        args.parser.error("more than two stages are compared on pictures: --images DIR")
     from wholebody.export.verification import VerifyOptions
     result = _run(args, VerifyOptions(tuple(args.size), args.inputs, args.seed, args.tolerance, args.preset))
     if args.json:

@@ -109,3 +109,41 @@ class BuildProgress:
         sys.stderr.write("\r\033[K" + line if self._terminal else line + "\n")
         sys.stderr.flush()
         self._shown = True
+
+
+class StepProgress:
+    """Says how many steps of a long work are done, and how long the rest may take."""
+
+    def __init__(self, what: str, quiet: bool = False) -> None:
+        self._what, self._quiet, self._terminal = what, quiet, sys.stderr.isatty()
+        self._every = _TERMINAL_SECONDS if self._terminal else _LOG_SECONDS
+        self._started = self._said = time.monotonic()
+        self._first, self._last = 0, -1
+        self._shown = False
+
+    def __call__(self, step: int, total: int, line: str = "") -> None:
+        """After each step; `line` is said whatever the hour."""
+        if self._quiet:
+            return
+        if line:
+            self.done()
+            sys.stderr.write("%s\n" % line)
+            return
+        now = time.monotonic()
+        if self._last < 0 or step <= self._last:  # the first of this work, or of the next
+            self._first, self._started = step - 1, now
+        self._last = step
+        if now - self._said < self._every:
+            return
+        self._said = now
+        left = (now - self._started) / max(step - self._first, 1) * (total - step)
+        said = "%d of %d %s, %.0f s left" % (step, total, self._what, left)
+        sys.stderr.write("\r\033[K" + said if self._terminal else said + "\n")
+        sys.stderr.flush()
+        self._shown = True
+
+    def done(self) -> None:
+        """Leaves the terminal on a fresh line."""
+        if self._shown and self._terminal:
+            sys.stderr.write("\r\033[K")
+        self._shown = False

@@ -100,6 +100,10 @@ def _add_outputs(output: "argparse._ArgumentGroup") -> None:
                         help="of --write-heatmaps")
     output.add_argument("--heatmaps-scale", type=int, choices=(0, 1, 2, 3), default=2,
                         help="0: [-1, 1], 1: [0, 1], 2: 0 to 255, 3: as they are")
+    output.add_argument("--web", metavar="HOST:PORT",
+                        help="watch the run in a browser: pictures, people and figures, such as 127.0.0.1:8080")
+    output.add_argument("--web-token", metavar="TOKEN",
+                        help="of --web: let in only who knows it; needed where other machines can reach the address")
     output.add_argument("--soak", metavar="FILE.jsonl",
                         help="log memory, rate and latency every second; exit 3 when memory grows")
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
@@ -107,15 +111,17 @@ def _add_outputs(output: "argparse._ArgumentGroup") -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from wholebody.cli.progress import LiveLine, Progress
-    from wholebody.cli.run_outputs import make_sinks
+    from wholebody.cli.run_outputs import make_sinks, web_address
     from wholebody.default_model import default_model_path
     from wholebody.runtime.estimator import open_estimator
     from wholebody.runtime.live_status import LiveStatus
     from wholebody.runtime.pipeline import Feed, PipelineOptions, run_feeds
     from wholebody.runtime.soak import SoakLog
     from wholebody.runtime.sources import open_source
+    from wholebody.runtime.web import WebPreview
     if args.engine is None:
         args.engine = default_model_path()
+    web = web_address(args)
     with contextlib.ExitStack() as stack:
         sources = [stack.enter_context(open_source(path, args.reconnect)) for path in args.source]
         estimate = stack.enter_context(open_estimator(
@@ -127,6 +133,9 @@ def _run(args: argparse.Namespace) -> int:
         status = LiveStatus(sources)
         soak = SoakLog(args.soak, status, args.overwrite) if args.soak else None
         watchers: List[Sink] = [status] + ([soak] if soak else [])
+        if web is not None:
+            preview = stack.enter_context(WebPreview(web, status, estimate.skeleton))
+            sinks = [own + [sink] for own, sink in zip(sinks, preview.sinks)]
         progress: Union[LiveLine, Progress] = LiveLine(status, args.quiet)
         if not sources[0].live:
             lengths = [source.length for source in sources if source.length is not None]

@@ -2,13 +2,14 @@
 import argparse
 import pathlib
 import re
-from typing import TYPE_CHECKING, List, Sequence
+from typing import TYPE_CHECKING, List, Optional, Sequence
 
 from wholebody.cli.run import STDOUT
 
 if TYPE_CHECKING:
     from wholebody.runtime.sinks import Sink
     from wholebody.runtime.sources import Source
+    from wholebody.runtime.web import WebAddress
 
 
 def make_sinks(args: argparse.Namespace, sources: "Sequence[Source]", has_background: bool) -> "List[List[Sink]]":
@@ -17,6 +18,17 @@ def make_sinks(args: argparse.Namespace, sources: "Sequence[Source]", has_backgr
         return [_sinks(args, sources[0], has_background, "")]
     return [_sinks(args, source, has_background, place_of(number, source.name))
             for number, source in enumerate(sources)]
+
+
+def web_address(args: argparse.Namespace) -> "Optional[WebAddress]":
+    """Where --web listens; None where nobody asked for it."""
+    from wholebody.errors import OutputError
+    from wholebody.runtime.web import WebAddress
+    if args.web is None:
+        if args.web_token is not None:
+            raise OutputError("--web-token is for --web HOST:PORT, which is not there; add --web 127.0.0.1:8080")
+        return None
+    return WebAddress.parse(args.web, args.web_token or "")
 
 
 def place_of(number: int, source: str) -> str:

@@ -10,7 +10,9 @@ import wholebody
 from wholebody.errors import MissingPackage, OutputError
 from wholebody.poses import Poses
 from wholebody.runtime.drawing import draw_poses
-from wholebody.runtime.sinks import OverlayPictures, OverlayVideo
+from wholebody.runtime.sinks import OverlayPictures, OverlayVideo, overlay_video, video_writers
+from wholebody.runtime.sinks.video_writers import GstWriter
+from wholebody.runtime.sources.gst_library import GstLibrary
 from wholebody.skeletons import get_skeleton
 
 cv2 = pytest.importorskip("cv2", reason="drawing needs OpenCV")
@@ -116,6 +118,9 @@ def test_an_old_picture_stays_unless_overwriting(tmp_path, item, people):
 
 
 def test_without_pyav_the_command_that_installs_it_is_named(tmp_path, monkeypatch):
+    def absent():
+        raise MissingPackage("GStreamer does not load")
+    monkeypatch.setattr(GstLibrary, "open", absent)
     monkeypatch.setitem(sys.modules, "av", None)
     with pytest.raises(MissingPackage, match=r"av is not installed. Install it: pip install 'wholebody\[video\]'"):
         OverlayVideo(tmp_path / "a.mp4", 30)
@@ -157,6 +162,48 @@ def test_frames_of_a_camera_are_shown_when_they_were_taken(tmp_path, item, peopl
     with av.open(str(tmp_path / ("a." + ending))) as container:
         shown = [frame.time for frame in container.decode(video=0)]
     np.testing.assert_allclose(np.array(shown) - shown[0], [0, 0.033, 0.5, 0.501, 0.502, 2.0], atol=2e-3)
+
+
+@pytest.fixture
+def gstreamer(monkeypatch):
+    """Videos are written by GStreamer."""
+    try:
+        library = GstLibrary.open()
+    except MissingPackage as error:
+        pytest.skip(str(error))
+    if not (library.has("x264enc") and library.has("h264parse")):
+        pytest.skip("GStreamer has no encoder: sudo apt install gstreamer1.0-plugins-ugly gstreamer1.0-plugins-bad")
+    monkeypatch.setattr(overlay_video, "choose_writer", lambda: GstWriter)
+    monkeypatch.setattr(video_writers, "choose_writer", lambda: GstWriter)
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mkv", "mov"])
+@pytest.mark.parametrize("size", [(48, 64), (47, 63), (50, 66)], ids=["even", "odd", "padded lines"])
+def test_gstreamer_writes_the_same_video(tmp_path, item, people, av, gstreamer, ending, size):
+    shown = []
+    with OverlayVideo(tmp_path / ("a." + ending), 25.0) as sink:
+        for index in range(12):
+            frame, result, details = item(people(), index=index, size=size)
+            smooth = cv2.resize(frame.image[:4, :4], (size[1], size[0]))
+            sink.write(frame._replace(image=smooth), result, details)
+            shown.append(smooth)
+    assert names(tmp_path) == ["a." + ending]
+    stream, frames = play(av, tmp_path / ("a." + ending))
+    assert stream.codec_context.name == "h264"
+    assert [frame.shape for frame in frames] == [(size[0] + size[0] % 2, size[1] + size[1] % 2, 3)] * 12
+    for frame, expected in zip(frames, shown):
+        assert np.median(np.abs(frame[:size[0], :size[1]].astype(int) - expected)) < 20  # colours are halved
+    with av.open(str(tmp_path / ("a." + ending))) as container:
+        times = [frame.time for frame in container.decode(video=0)]
+    np.testing.assert_allclose(np.diff(times), 1 / 25.0, atol=2e-3)
+
+
+def test_gstreamer_leaves_no_half_video_either(tmp_path, item, people, gstreamer):
+    sink = OverlayVideo(tmp_path / "a.mp4")
+    sink.write(*item(people()))
+    sink.abort()
+    sink.abort()
+    assert names(tmp_path) == []
 
 
 @pytest.mark.parametrize(("size", "even"), [((47, 63), (48, 64)), ((48, 63), (48, 64)), ((1, 1), (2, 2))])
