@@ -8,7 +8,8 @@ import numpy as np
 
 from wholebody.errors import WholebodyError
 from wholebody.poses import Frame
-from wholebody.runtime.estimator import Estimator, open_estimator
+from wholebody.runtime.bundle.opening import open_bundle
+from wholebody.runtime.estimator import Estimator, EstimatorOptions, open_estimator
 from wholebody.runtime.paf_lane import PafLane
 from wholebody.runtime.profile import conditions as board
 from wholebody.runtime.profile.crowds import drawn_boxes, drawn_maps
@@ -16,7 +17,7 @@ from wholebody.runtime.profile.expected import bottleneck, expected
 from wholebody.runtime.profile.rounds import LEAST_ROUNDS, SETTLED, Timed, measure, timed, warm_up
 from wholebody.runtime.profile.spread import drift, half_width, in_blocks, interval, timing
 from wholebody.runtime.profile.ways import NETWORKS, WAITING, Again, Flight, InTurn, PacedFrames, fly, on_host, waits
-from wholebody.runtime.topdown.estimator import TopDownEstimator
+from wholebody.runtime.topdown.estimator import TopDownEstimator, TopDownOptions
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -46,13 +47,13 @@ def profile_model(model: str, image: "npt.NDArray[np.uint8]", options: ProfileOp
     load = os.getloadavg()[0]
     on_step("open")
     started = time.perf_counter()
-    with open_estimator(model, **opening) as estimate:
+    with _open(model, opening) as estimate:
         opened = time.perf_counter()
         estimate.process(Frame(image, 0, time.monotonic(), "first"))
         start_up = {"open_ms": _rounded(1e3 * (opened - started)),
                     "first_frame_ms": _rounded(1e3 * (time.perf_counter() - opened))}
         with board.Watch() as watch:
-            told = _Profile(model, estimate, image, options, on_step).measure(watch)
+            told = _Profile(estimate, image, options, on_step).measure(watch)
             known, unknown = board.conditions(watch)
     told["start_up"], told["conditions"] = start_up, known
     told["memory"] = {"host_mb": board.memory_mb()}
@@ -62,12 +63,20 @@ def profile_model(model: str, image: "npt.NDArray[np.uint8]", options: ProfileOp
     return told
 
 
+def _open(model: str, opening: Dict[str, Any]) -> _Model:
+    """A model file, or a bundle, whose own options only give way to those that were really chosen."""
+    if not pathlib.Path(model).is_dir():
+        return open_estimator(model, **opening)
+    usual = dict(EstimatorOptions()._asdict(), **TopDownOptions()._asdict())
+    return open_bundle(model, **{name: value for name, value in opening.items() if value != usual.get(name)})
+
+
 class _Profile:
     """One model, one picture."""
 
-    def __init__(self, model: str, estimate: _Model, image: "npt.NDArray[np.uint8]", options: ProfileOptions,
+    def __init__(self, estimate: _Model, image: "npt.NDArray[np.uint8]", options: ProfileOptions,
                  on_step: Callable[[str], None]) -> None:
-        self.model, self.estimate, self.image, self.options, self.on_step = model, estimate, image, options, on_step
+        self.estimate, self.image, self.options, self.on_step = estimate, image, options, on_step
         self.in_turn = InTurn(estimate, image)
         self.unknown: Dict[str, str] = {}
         self.marks: List[str] = []
@@ -181,7 +190,8 @@ class _Profile:
             return None
         geometry = self.estimate.geometry
         try:
-            return expected(self.model, (geometry.net_height, geometry.net_width), engine_ms, self.options.precision)
+            return expected(self.estimate.engine.path, (geometry.net_height, geometry.net_width), engine_ms,
+                            self.options.precision)
         except WholebodyError as error:
             self.unknown["roofline"] = str(error)
             return None

@@ -1,10 +1,13 @@
 """profile-engine, from the words typed to what is printed and written."""
 import json
+import sys
 
 import pytest
+from bundle_folder import write_bundle
 from drawn_profile import drawn_profile
 
 from wholebody.cli.profile import main
+from wholebody.runtime.bundle import starting
 from wholebody.runtime.profile.schema import problems
 
 QUICK = ["net.onnx", "--picture", "four.png", "--seconds", "1", "--people", "1,2", "--threads", "1"]
@@ -89,3 +92,21 @@ def test_a_report_is_one_page_and_is_not_written_over_another(kept, capsys):
     assert "no difference shown" in (kept / "page.html").read_text(encoding="utf-8")
     assert profile("-q", "--from", "old.json", "--report", "page.html") == 1
     assert "page.html exists; add --overwrite" in capsys.readouterr().err
+
+
+@pytest.fixture
+def bundle(tmp_path, cv2, monkeypatch):
+    """A bundle folder on a board without TensorRT; compiling takes no time."""
+    monkeypatch.setitem(sys.modules, "tensorrt", None)
+    monkeypatch.setattr(starting, "build", lambda folder: folder / "_wholebody.so")
+    monkeypatch.chdir(tmp_path)
+    write_bundle(tmp_path / "bundle", cv2)
+    return tmp_path / "bundle"
+
+
+@pytest.mark.parametrize("more, size", [([], "112x64"), (["--net-resolution", "64x64"], "64x64")],
+                         ids=["its own", "another"])
+def test_a_bundle_is_profiled_with_its_own_options_unless_others_are_chosen(bundle, more, size):
+    assert profile("-q", bundle, "--seconds", "1", "--people", "1", "--json", "out.json", *more) == 0
+    told = json.loads((bundle.parent / "out.json").read_text())
+    assert told["model"]["input"] == size

@@ -29,7 +29,7 @@ def _parser() -> Parser:
                                 "memory. Exit code 3 where --compare finds a regression.")
     model = parser.add_argument_group("network")
     model.add_argument("model", metavar="MODEL", nargs="?",
-                       help="a model with a card; without one the network that comes along")
+                       help="a model with a card, or a bundle folder; without one the network that comes along")
     model.add_argument("--net-resolution", metavar="WxH", default="", help="size of the network's input")
     model.add_argument("--threads", type=_number, default=0, metavar="N", help="CPU threads; 0 takes every core")
     model.add_argument("--decoding", choices=("exact", "fast"), default="exact", help="as in wb-run")
