@@ -63,6 +63,8 @@ def test_a_flag_that_a_page_names_exists(page: pathlib.Path) -> None:
                   *(["wb-export", verb] for verb in verbs)):
         help_text = subprocess.run([BIN / words[0], *words[1:], "-h"], capture_output=True, encoding="utf-8").stdout
         known |= set(re.findall(r"--[a-z-]+", help_text))
+    profile = [sys.executable, "-m", "wholebody.cli.profile", "-h"]
+    known |= set(re.findall(r"--[a-z-]+", subprocess.run(profile, capture_output=True, encoding="utf-8").stdout))
     known |= {"--long"}  # of scripts/test
     known |= {"--again", "--ignore-gate"}  # of a bundle's run
     known |= {"--sm", "--output"}  # of python -m wholebody.runtime.kernels

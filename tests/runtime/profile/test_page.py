@@ -1,0 +1,62 @@
+"""The page of a profile: whole by itself, safe with any name, and without an error in a browser."""
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+from drawn_profile import drawn_profile
+
+from wholebody.runtime.profile import compare_profiles
+from wholebody.runtime.profile.page import page
+
+CHROMIUM = next(filter(None, (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))), None)
+NAME = "</script><b>ü & 'x'.onnx"
+
+
+@pytest.fixture
+def told():
+    told = drawn_profile(marks=["engine: it drifted, the last third took +9 %; clocks or heat, or other programs"])
+    told["model"]["file"] = NAME
+    return told
+
+
+def test_nothing_on_the_page_is_asked_from_elsewhere(told):
+    text = page(told)
+    assert set(re.findall(r"https?://[^\"'\s]+", text)) == {"http://www.w3.org/2000/svg"}, "a name, not an address"
+    assert "default-src 'none'" in text
+    assert not re.search(r"\b(src|srcset)=|@import|url\(|fetch\(|XMLHttpRequest|import\(", text)
+
+
+def test_the_data_of_the_page_is_the_profile_whatever_it_is_called(told):
+    text = page(told, compare_profiles(told, drawn_profile(engine=[12.0] * 8)))
+    data, = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    found = json.loads(data)
+    assert found["told"] == told
+    assert [change["verdict"] for change in found["changes"]][:2] == ["slower", "no difference shown"]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, which shows whether the page's script runs")
+def test_a_browser_shows_the_figures_marks_and_charts_without_an_error(told, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(page(told, compare_profiles(told, drawn_profile(engine=[12.0] * 8))), encoding="utf-8")
+    done = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+                           "--user-data-dir=%s" % (tmp_path / "browser"), "--dump-dom", path.as_uri()],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=90)
+    shown, said = done.stdout.decode("utf-8"), done.stderr.decode("utf-8", "replace")
+    assert "CONSOLE" not in said
+    assert "&lt;/script&gt;&lt;b&gt;ü &amp; 'x'.onnx</h1>" in shown
+    for words in ("<b>10.00 ms</b>", "<b>14.00 ms</b>", "it drifted, the last third", "Compared with before",
+                  'aria-label="in turn: engine 10.00 ms, p95 10.00 ms"', 'aria-label="engine, block 8: 10.10 ms"',
+                  'aria-label="5: decode, on drawn maps: 0.300 ms, p95 0.300 ms"'):
+        assert words in shown, words
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, which shows whether the page's script runs")
+def test_a_fault_in_the_script_would_be_seen(told, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(page(told).replace("words(); figures();", "words(); figure();"), encoding="utf-8")
+    done = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr",
+                           "--user-data-dir=%s" % (tmp_path / "browser"), "--dump-dom", path.as_uri()],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=90)
+    assert b"CONSOLE" in done.stderr

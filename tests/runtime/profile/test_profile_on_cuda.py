@@ -1,0 +1,42 @@
+"""An engine on a fake GPU is profiled: its events tell the engine's time, and what is not measured there is said."""
+import pytest
+from sticks import draw_sticks
+from tensorrt_setting import use_tensorrt, write_stick_network
+
+from wholebody.engines.build_process import build_engine
+from wholebody.engines.build_spec import BuildSpec
+from wholebody.runtime.cuda_paf_lane import CudaPafLane
+from wholebody.runtime.estimator import open_estimator
+from wholebody.runtime.profile import ProfileOptions, profile_model
+from wholebody.runtime.profile.schema import problems
+from wholebody.runtime.profile.ways import InTurn, on_host
+
+pytest.importorskip("onnxruntime", reason="runs networks: pip install onnxruntime")
+
+
+@pytest.fixture
+def engine(tmp_path, monkeypatch, gpu):
+    """An engine of the network that sees sticks, and the fake GPU that runs it."""
+    monkeypatch.chdir(tmp_path)
+    use_tensorrt(monkeypatch, tmp_path, "10.3.0")
+    write_stick_network(tmp_path)
+    build_engine("net.onnx", "net.engine", BuildSpec("fp32", (32, 32), (64, 112), (128, 128), 1, 4))
+    return "net.engine"
+
+
+def test_the_engine_on_cuda_is_timed_by_its_events(engine):
+    with open_estimator(engine, net_resolution="112x64") as estimate:
+        assert isinstance(estimate.lane, CudaPafLane)
+        assert not on_host(estimate.lane)
+        in_turn = InTurn(estimate, draw_sticks(3))
+        took = in_turn.engine()
+        assert took == int(took) > 0, "the fake's clock counts pieces of work"
+
+
+def test_a_profile_on_cuda_says_what_it_does_not_measure(engine):
+    told = profile_model(engine, draw_sticks(3), ProfileOptions(seconds=1.0), net_resolution="112x64")
+    assert problems(told) == []
+    assert told["people"] == []
+    assert told["settings"]["people_in_picture"] == 3
+    assert "not brought to the GPU" in told["not_measured"]["numbers of people"]
+    assert "no board of the table" in told["not_measured"]["roofline"]
