@@ -85,8 +85,7 @@ def test_a_run_is_logged_once_a_second_and_read_back(tmp_path, monkeypatch):
         SoakLog(tmp_path / "soak.jsonl", LiveStatus([]))
 
 
-def test_resident_memory_is_that_of_this_process():
-    before = resident_bytes()
-    held = np.ones(40 * MB, np.uint8)
-    assert resident_bytes() - before > 30 * MB
-    assert held[-1] == 1
+def test_resident_memory_is_what_the_kernel_says_of_this_process():
+    with open("/proc/self/status", encoding="ascii") as file:
+        told = next(int(line.split()[1]) * 1024 for line in file if line.startswith("VmRSS:"))
+    assert resident_bytes() == pytest.approx(told, rel=0.1)
