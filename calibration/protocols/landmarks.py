@@ -1,4 +1,5 @@
 """Faces and hands one at a time: which of the found is which of the labelled, and how far its points are off."""
+import abc
 import pathlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -53,13 +54,13 @@ class Landmarks(Protocol):
     headline: str
     quality: str
 
+    @abc.abstractmethod
     def statistics(self, offsets: Offsets, weights: Weights) -> dict[str, float]:
         """The numbers, where a label counts as often as `weights` says."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def error(self, label: Thing, apart: Floats) -> tuple[float, float]:
         """Of what was found `apart` pixels from a label, as the headline counts it, and how many terms that is."""
-        raise NotImplementedError
 
     def skeleton(self, count: int) -> Skeleton:
         """Names of as many points."""
@@ -110,9 +111,9 @@ class Landmarks(Protocol):
         sided = bool(truth.data[0].side)
         return ResultsFile(path, lambda number, poses: self.entries(number, poses, sided, len(truth.data[0].rows)))
 
+    @abc.abstractmethod
     def entries(self, image_id: int, poses: Poses, sided: bool, count: int) -> list[dict[str, Any]]:
         """What a model finds in a frame, as results."""
-        raise NotImplementedError
 
     def poses(self, truth: Truth, found: tuple[Thing, ...], image_id: int) -> tuple[Poses, Poses]:
         skeleton = self.skeleton(len(truth.data[0].rows))

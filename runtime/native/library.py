@@ -1,7 +1,7 @@
 """Finds and loads the one shared library that holds all native code."""
 import ctypes
 import pathlib
-from typing import Dict, Optional
+from typing import Any, Dict, List, Optional
 
 from wholebody.errors import ModelError
 
@@ -30,3 +30,15 @@ def load_library(folder: pathlib.Path = HERE) -> ctypes.CDLL:
         except OSError as error:
             raise ModelError("cannot load the native library %s: %s; %s" % (path, error, HOW_TO_BUILD))
     return _loaded[path]
+
+
+def declare(library: ctypes.CDLL, signatures: Dict[str, List[Any]]) -> ctypes.CDLL:
+    """Functions by name with what they take; all give back a status."""
+    for name, argtypes in signatures.items():
+        try:
+            function = getattr(library, name)
+        except AttributeError:
+            raise ModelError("the native library %s has no %s: it is older than this code; %s"
+                             % (library._name, name, HOW_TO_BUILD))
+        function.argtypes, function.restype = argtypes, ctypes.c_int32
+    return library

@@ -8,7 +8,7 @@ import numpy as np
 
 from wholebody.errors import ModelError, ShapeError
 from wholebody.poses import Poses
-from wholebody.runtime.native.library import HOW_TO_BUILD, load_library
+from wholebody.runtime.native.library import HOW_TO_BUILD, declare, load_library
 from wholebody.runtime.paf.backend import HostBackend
 from wholebody.runtime.paf.options import KERNELS, PafOptions
 from wholebody.skeletons import Skeleton
@@ -130,19 +130,11 @@ class NativeBackend(HostBackend):
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     pointer = ctypes.c_void_p
-    signatures = {
+    return declare(library, {
         "wb_paf_create": [pointer] * 5, "wb_paf_destroy": [pointer], "wb_paf_decode": [pointer] * 6,
         "wb_paf_result": [pointer] * 5, "wb_paf_candidates": [pointer] * 5,
         "wb_paf_assemble": [pointer, pointer, ctypes.c_int64, pointer],
-    }
-    for name, argtypes in signatures.items():
-        try:
-            function = getattr(library, name)
-        except AttributeError:
-            raise ModelError("the native library %s has no %s: it is older than this code; %s"
-                             % (library._name, name, HOW_TO_BUILD))
-        function.argtypes, function.restype = argtypes, ctypes.c_int32
-    return library
+    })
 
 
 def _create(library: ctypes.CDLL, skeleton: Skeleton, stride: int, options: PafOptions) -> ctypes.c_void_p:

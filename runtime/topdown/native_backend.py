@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wholebody.card import InputSpec
-from wholebody.errors import ModelError, ShapeError
-from wholebody.runtime.native.library import HOW_TO_BUILD, load_library
+from wholebody.errors import ShapeError
+from wholebody.runtime.native.library import declare, load_library
 from wholebody.runtime.topdown.backend import REFINEMENTS, Backend, channel_values
 
 if TYPE_CHECKING:
@@ -96,20 +96,12 @@ def _stacked(maps: "npt.NDArray[np.float32]") -> "Any":
 
 def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     pointer, number, real = ctypes.c_void_p, ctypes.c_int32, ctypes.c_float
-    signatures = {
+    return declare(library, {
         "wb_topdown_peaks": [pointer, pointer, number, pointer], "wb_topdown_integrals": [pointer] * 3,
         "wb_topdown_simcc": [pointer, pointer, number, number, number, number, real, pointer],
         "wb_topdown_crops": [pointer, pointer, number, pointer],
         "wb_topdown_nms": [pointer, number, real, pointer, pointer],
-    }
-    for name, argtypes in signatures.items():
-        try:
-            function = getattr(library, name)
-        except AttributeError:
-            raise ModelError("the native library %s has no %s: it is older than this code; %s"
-                             % (library._name, name, HOW_TO_BUILD))
-        function.argtypes, function.restype = argtypes, ctypes.c_int32
-    return library
+    })
 
 
 def _check(status: int, what: str, array: "npt.NDArray[Any]") -> None:

@@ -110,11 +110,11 @@ class Tracker:
         oks = (near * both).sum(axis=2) / np.maximum(common, 1)
         # Half a person that fits well is less than a whole one that fits a little worse.
         oks = oks * (_HALVES + (1 - _HALVES) * common / np.maximum((self._scores > 0).sum(axis=1), 1)[:, None])
-        return np.where(common >= _IN_COMMON, oks, self._overlap(poses)).astype(np.float32)
+        return np.where(common >= _IN_COMMON, oks, self._overlap(measured)).astype(np.float32)
 
-    def _overlap(self, poses: Poses) -> "npt.NDArray[Any]":
+    def _overlap(self, other: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
         """Intersection over union of squares of everybody's size."""
-        one, other = self._motion.place, measured_of(poses.boxes_xyxy)
+        one = self._motion.place
         low = np.maximum((one[:, :2] - one[:, 2:] / 2)[:, None], (other[:, :2] - other[:, 2:] / 2)[None])
         high = np.minimum((one[:, :2] + one[:, 2:] / 2)[:, None], (other[:, :2] + other[:, 2:] / 2)[None])
         inside = np.prod(np.maximum(high - low, 0), axis=2)

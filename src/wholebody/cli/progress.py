@@ -9,63 +9,65 @@ if TYPE_CHECKING:
 _TERMINAL_SECONDS, _LOG_SECONDS = 0.2, 10.0
 
 
-class Progress:
+class _Line:
+    """A line that is told now and then."""
+
+    def __init__(self, quiet: bool, terminal_seconds: float) -> None:
+        self._quiet, self._terminal = quiet, sys.stderr.isatty()
+        self._every = terminal_seconds if self._terminal else _LOG_SECONDS
+        self._said = time.monotonic()
+        self._shown = False
+
+    def _due(self) -> bool:
+        now = time.monotonic()
+        if self._quiet or now - self._said < self._every:
+            return False
+        self._said = now
+        return True
+
+    def _show(self, line: str) -> None:
+        sys.stderr.write("\r\033[K" + line if self._terminal else line + "\n")
+        sys.stderr.flush()
+        self._shown = True
+
+    def done(self) -> None:
+        """Leaves the terminal on a fresh line."""
+        if self._shown and self._terminal:
+            sys.stderr.write("\r\033[K")
+
+
+class Progress(_Line):
     """Says how far a run is, how fast and how long still."""
 
     def __init__(self, total: Optional[int], quiet: bool = False) -> None:
-        self._total, self._quiet = total, quiet
-        self._terminal = sys.stderr.isatty()
-        self._every = _TERMINAL_SECONDS if self._terminal else _LOG_SECONDS
-        self._started = self._said = time.monotonic()
-        self._shown = False
+        super().__init__(quiet, _TERMINAL_SECONDS)
+        self._total, self._started = total, self._said
 
     def __call__(self, frames: int, people: int) -> None:
         """After each frame."""
-        now = time.monotonic()
-        if self._quiet or now - self._said < self._every:
+        if not self._due():
             return
-        self._said = now
-        rate = frames / max(now - self._started, 1e-9)
+        rate = frames / max(self._said - self._started, 1e-9)
         of_total, left = "", ""
         if self._total:
             of_total = "/%d" % self._total
             left = ", %.0f s left" % (max(self._total - frames, 0) / max(rate, 1e-9))
         line = "%d%s frames, %d people, %.1f frames/s%s" % (frames, of_total, people, rate, left)
-        sys.stderr.write("\r\033[K" + line if self._terminal else line + "\n")
-        sys.stderr.flush()
-        self._shown = True
-
-    def done(self) -> None:
-        """Leaves the terminal on a fresh line."""
-        if self._shown and self._terminal:
-            sys.stderr.write("\r\033[K")
+        self._show(line)
 
 
-class LiveLine:
+class LiveLine(_Line):
     """How a live run is doing, told once a second on a terminal and every ten seconds in a log."""
 
     def __init__(self, status: "LiveStatus", quiet: bool = False) -> None:
-        self._status, self._quiet, self._terminal = status, quiet, sys.stderr.isatty()
-        self._every = 1.0 if self._terminal else _LOG_SECONDS
-        self._said = time.monotonic()
-        self._shown = False
+        super().__init__(quiet, 1.0)
+        self._status = status
 
     def __call__(self, frames: int, people: int) -> None:  # noqa: ARG002 - the status has counted them
         """After each frame."""
         from wholebody.runtime.live_status import line_of
-        now = time.monotonic()
-        if self._quiet or now - self._said < self._every:
-            return
-        self._said = now
-        line = line_of(self._status.snapshot())
-        sys.stderr.write("\r\033[K" + line if self._terminal else line + "\n")
-        sys.stderr.flush()
-        self._shown = True
-
-    def done(self) -> None:
-        """Leaves the terminal on a fresh line."""
-        if self._shown and self._terminal:
-            sys.stderr.write("\r\033[K")
+        if self._due():
+            self._show(line_of(self._status.snapshot()))
 
 
 class BuildProgress:
