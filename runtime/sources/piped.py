@@ -60,13 +60,13 @@ class Piped(Source):
             if not self._more():
                 self._check_rest()
                 return None
-        data = np.frombuffer(bytes(self._held[:size]), np.uint8)
+        data = np.array(np.frombuffer(self._held, np.uint8, size))
         del self._held[:size]
         if pixels == "nv12":
             return np.asarray(self._cv2.cvtColor(data.reshape(height * 3 // 2, width), self._cv2.COLOR_YUV2BGR_NV12),
                               np.uint8)
         image = data.reshape(height, width, 3)
-        return np.ascontiguousarray(image[:, :, ::-1]) if pixels == "rgb24" else image.copy()
+        return np.ascontiguousarray(image[:, :, ::-1]) if pixels == "rgb24" else image
 
     def _jpeg(self) -> "Optional[npt.NDArray[np.uint8]]":
         at = _FIRST
@@ -74,7 +74,7 @@ class Piped(Source):
             end, at = jpeg_end(self._held, at)
             if end > 0:
                 at = _FIRST
-                data = np.frombuffer(bytes(self._held[:end]), np.uint8)
+                data = np.array(np.frombuffer(self._held, np.uint8, end))
                 del self._held[:end]
                 image = self._cv2.imdecode(data, self._cv2.IMREAD_COLOR)
                 if image is not None:

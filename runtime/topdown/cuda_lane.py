@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 class CudaTopDownLane(TopDownLane):
     """One batch in flight: memory for its frames, its crops' table and everybody's outputs."""
 
-    def __init__(self, search: Search, spec: InputSpec, network: CudaNetwork) -> None:
-        """Takes over the search and closes it; the network is shared with the other lanes."""
+    def __init__(self, search: Search, spec: InputSpec, network: CudaNetwork, flip: bool = False) -> None:
+        """Takes over the search and closes it; the network is shared with the other lanes; `flip`: mirrored as well."""
         super().__init__(search, spec)
-        self.network = network
+        self.network, self._flip = network, flip
         device = network.device
         with device.active():
             self._stream, self._placed = device.new_stream(), device.new_event()
@@ -38,7 +38,7 @@ class CudaTopDownLane(TopDownLane):
         self._answers, self._mirrored_answers = _Answers(network), _Answers(network)
 
     def crop(self, backend: Backend, spec: InputSpec, udp: bool) -> None:
-        """Everybody's crop, as they are and mirrored, into the table; the frames on their way."""
+        """Everybody's crop into the table, and mirrored behind them on request; the frames on their way."""
         del backend  # the GPU does it
         self.plan(spec, udp)
         if not self.people:
@@ -50,7 +50,8 @@ class CudaTopDownLane(TopDownLane):
             for index, crops in enumerate(self.crops):
                 source = self._place(index)
                 rows.append(crop_entries(source, crops.matrices, size))
-                mirrored.append(crop_entries(source, mirror(crops.matrices, size[0]), size))
+                if self._flip:
+                    mirrored.append(crop_entries(source, mirror(crops.matrices, size[0]), size))
             self._table.place(rows + mirrored, self._stream)
             device.record(self._placed, self._stream)
 

@@ -104,7 +104,8 @@ class TopDownEstimator(StagedEstimator):
     def new_lane(self) -> TopDownLane:
         """Buffers for one batch of frames in flight."""
         if self._network is not None:
-            return CudaTopDownLane(self.finder.new_search(), self.card.input, self._network)
+            return CudaTopDownLane(self.finder.new_search(), self.card.input, self._network,
+                                   self.options.flip)
         return TopDownLane(self.finder.new_search(), self.card.input)
 
     @property

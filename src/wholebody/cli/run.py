@@ -132,7 +132,8 @@ def _run(args: argparse.Namespace) -> int:
         sinks = make_sinks(args, sources, estimate.skeleton.has_background)
         status = LiveStatus(sources)
         soak = SoakLog(args.soak, status, args.overwrite) if args.soak else None
-        watchers: List[Sink] = [status] + ([soak] if soak else [])
+        looked_at = sources[0].live or soak is not None or web is not None
+        watchers: List[Sink] = ([status] if looked_at else []) + ([soak] if soak else [])
         if web is not None:
             preview = stack.enter_context(WebPreview(web, status, estimate.skeleton))
             sinks = [own + [sink] for own, sink in zip(sinks, preview.sinks)]
