@@ -15,7 +15,7 @@ log = logging.getLogger("wholebody")
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 _CONNECT_SECONDS = 10.0
 _FINISH_SECONDS = 5.0   # for what is still on its way at the end
-_WAITING = 100          # messages kept while the broker is away; older ones go
+_WAITING = 100          # messages kept while the broker is away; further ones are dropped
 _DELIVERED = 1          # QoS: at least once, in the order of publishing
 
 
@@ -52,7 +52,7 @@ class Broker(NamedTuple):
 
 
 class MqttMessages(Sink):
-    """Publishes from paho's own thread; a broker that goes away is waited for, with the newest messages kept."""
+    """Publishes from paho's own thread; a broker that goes away is waited for, with up to 100 messages kept."""
 
     def __init__(self, address: str) -> None:
         """Connects; OutputError where the broker is not there or does not let us in."""
@@ -60,7 +60,7 @@ class MqttMessages(Sink):
         self.name = "mqtt://%s:%d/%s" % (self.broker.host, self.broker.port, self.broker.topic)
         self.lost = 0  # messages that went because the broker was away too long
         self._answered, self._refusal = threading.Event(), ""
-        self._last: Any = None
+        self._taken = self._delivered = 0  # the first by the one who writes, the second by paho's thread
         self._client = self._connect()
 
     def write(self, frame: Frame, result: Result, details: Details) -> None:  # noqa: ARG002 - pixels of the frame
@@ -71,8 +71,8 @@ class MqttMessages(Sink):
             if self.lost == 1:
                 log.warning("%s: the broker is away, and %d messages wait: further ones are dropped", self.name,
                             _WAITING)
-        else:
-            self._last = info
+        else:  # also while the broker is away: paho keeps it and sends it later
+            self._taken += 1
 
     def close(self) -> None:
         """Wait a little for what is on its way."""
@@ -80,7 +80,7 @@ class MqttMessages(Sink):
         if client is None:
             return
         end = time.monotonic() + _FINISH_SECONDS
-        while self._last is not None and not self._last.is_published() and time.monotonic() < end:
+        while self._delivered < self._taken and time.monotonic() < end:
             time.sleep(0.01)
         client.disconnect()
         client.loop_stop()
@@ -104,6 +104,7 @@ class MqttMessages(Sink):
         client.max_queued_messages_set(_WAITING)
         client.reconnect_delay_set(1, 8)
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
+        client.on_publish = self._on_publish
         try:
             client.connect(self.broker.host, self.broker.port, keepalive=30)
         except (OSError, ValueError) as error:
@@ -124,3 +125,6 @@ class MqttMessages(Sink):
     def _on_disconnect(self, client: Any, data: Any, *reasons: Any) -> None:  # noqa: ARG002
         if self._answered.is_set() and self._client is not None:
             log.warning("%s: the broker is away; trying to come back", self.name)
+
+    def _on_publish(self, client: Any, data: Any, number: int, *more: Any) -> None:  # noqa: ARG002
+        self._delivered += 1

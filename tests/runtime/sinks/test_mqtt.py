@@ -144,6 +144,21 @@ def test_a_broker_that_dies_and_comes_back_gets_the_rest(mosquitto, caplog):
     listener.close()
 
 
+def test_what_was_written_while_the_broker_was_away_is_waited_for_at_the_end(mosquitto):
+    first = mosquitto()
+    with MqttMessages(mosquitto.url) as sink:
+        first.kill()
+        first.wait()
+        while sink._client.is_connected():
+            time.sleep(0.01)
+        for index in range(5):
+            sink.write(*frame_and_result(index), details=None)
+        mosquitto()
+        listener = Listener(mosquitto.port)  # before paho tries again, a second later
+    assert listener.wait_for(5) == list(range(5))
+    listener.close()
+
+
 def test_no_broker_is_one_line_with_the_next_command(mosquitto):
     with pytest.raises(OutputError, match="cannot reach mqtt://127.0.0.1:.*/hall/poses: .*mosquitto -v"):
         MqttMessages(mosquitto.url)
