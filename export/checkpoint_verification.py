@@ -11,7 +11,7 @@ from wholebody.export.model_file import Model, read_model
 from wholebody.export.module_names import module_of
 from wholebody.export.networks.architecture import TOP_DOWN
 from wholebody.export.networks.architectures import ARCHITECTURES
-from wholebody.export.networks.deformable import DEFORM_CONV_OPSET
+from wholebody.export.networks.native_operators import NATIVE_OPERATORS
 from wholebody.export.onnx_export import OnnxOptions, PixelInput, export_onnx, network_preset
 from wholebody.export.onnx_graph import Array, Graph
 from wholebody.export.torch_runner import TorchRunner
@@ -84,7 +84,7 @@ def _against_new_export(loaded: LoadedNetwork, model: Model, failing: Array,
     fixed = all(isinstance(dim, int) for dim in model.source.shape[1:])
     asked = OnnxOptions(size if fixed else None, batch if isinstance(batch, int) else None,
                         model.source.dtype == "uint8", preset=options.preset,
-                        native_ops=model.file.opset >= DEFORM_CONV_OPSET > loaded.architecture.opset > 13)
+                        native_ops=any(node.op_type in NATIVE_OPERATORS for node in graph.nodes))
     candidates = []
     with tempfile.TemporaryDirectory() as folder:
         for simplify in (True, False):

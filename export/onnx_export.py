@@ -19,14 +19,14 @@ from wholebody.engines.onnxruntime_engine import OnnxRuntimeEngine
 from wholebody.errors import ModelError
 from wholebody.export.loading import LoadedNetwork
 from wholebody.export.networks.architecture import TOP_DOWN
-from wholebody.export.networks.deformable import DEFORM_CONV_OPSET, use_native_operator
+from wholebody.export.networks.native_operators import native_opset, use_native_operators
 from wholebody.export.presets import fit_heads, fit_input, load_preset
-from wholebody.export.topdown_heads import HEATMAP, SIMCC, default_head, kind_of, map_heads
+from wholebody.export.topdown_heads import BOXES, HEATMAP, SIMCC, default_head, kind_of, map_heads
 from wholebody.files import check_free, write_bytes
 from wholebody.packages import require
 
 MAX_IR = 8             # with opset 13, what TensorRT 8.2 of JetPack 4.6 reads
-_NATIVE_IR = 9         # of opset 19
+_IR_9_OPSET = 19       # the first opset that comes with a higher one
 INPUT = "image"
 _TRACED = (64, 96)     # a size all networks take; unequal, so that swapped axes show
 
@@ -41,7 +41,7 @@ class OnnxOptions:
     simplify: bool = True                # with onnxsim, where it is installed
     head: str | None = None              # of a top-down network with maps: one of HEAD_KINDS
     preset: str | None = None            # another card than the network's own
-    native_ops: bool = False             # DeformConv, which few engines have, instead of GridSample
+    native_ops: bool = False             # DeformConv or RoiAlign, which few engines have, instead of GridSample
 
 
 class PixelInput(nn.Module):
@@ -67,8 +67,9 @@ def export_onnx(loaded: LoadedNetwork, path: str, options: OnnxOptions = OnnxOpt
                 overwrite: bool = False) -> ModelCard:
     """Writes the network to `path`; its card names `source`, the file the weights came from."""
     check_free(path, overwrite)
-    if not use_native_operator(loaded.network, options.native_ops) and options.native_ops:
+    if options.native_ops and not native_opset(loaded.network):
         raise ModelError(f"{loaded.architecture.name} has no operator that --native-ops would change")
+    use_native_operators(loaded.network, options.native_ops)
     card = _card(loaded, source, options)
     options = _of_one_size(loaded, options)
     with tempfile.TemporaryDirectory() as folder:
@@ -112,7 +113,8 @@ def network_preset(loaded: LoadedNetwork, options: OnnxOptions = OnnxOptions()) 
             raise ModelError(f"{architecture.name} is no top-down network: --head is not for it")
         return preset
     kind = options.head or (kind_of(preset.heads) if options.preset else default_head(architecture))
-    heads = preset.heads if kind == SIMCC and not options.head else map_heads(architecture, kind)
+    own = (kind == SIMCC or architecture.in_boxes) and not options.head
+    heads = preset.heads if own else map_heads(architecture, kind)
     return preset._replace(skeleton=loaded.skeleton, heads=heads)
 
 
@@ -160,7 +162,7 @@ def _trace(loaded: LoadedNetwork, path: str, options: OnnxOptions) -> None:
     for name, axes in dynamic.items():
         if options.batch is None:
             axes[0] = "batch"
-        if options.size is None:
+        if options.size is None and name not in (*loaded.architecture.in_boxes, BOXES):
             h = 1 if name == INPUT and options.fold_input else 2
             axes.update({h: "height", h + 1: "width"} if name == INPUT else {h: "map_height", h + 1: "map_width"})
     opset, _ = _version(loaded, options)
@@ -187,7 +189,8 @@ def _simplify(path: str) -> None:
 
 def _version(loaded: LoadedNetwork, options: OnnxOptions) -> tuple[int, int]:
     """Opset and the highest IR of the file."""
-    return (DEFORM_CONV_OPSET, _NATIVE_IR) if options.native_ops else (loaded.architecture.opset, MAX_IR)
+    opset = native_opset(loaded.network) if options.native_ops else loaded.architecture.opset
+    return opset, MAX_IR if opset < _IR_9_OPSET else MAX_IR + 1
 
 
 def _check_version(data: bytes, path: str, opset: int, most_ir: int) -> None:

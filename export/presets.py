@@ -54,7 +54,8 @@ def fit_input(spec: InputSpec, inputs: Sequence[TensorInfo], where: str) -> Inpu
 
 def fit_heads(card: ModelCard, shapes: Shapes, net_size: tuple[int, int], where: str) -> tuple[Head, ...]:
     """The preset's heads with the file's own output names, checked against the shapes it really gave."""
-    return tuple(_fit_maps(head, card, shapes, net_size, where) if head.kind in ("paf", "heatmap", "integral")
+    return tuple(_fit_maps(head, card, shapes, net_size, where)
+                 if head.kind in ("paf", "heatmap", "integral") and not head.in_boxes
                  else _fit_in_order(head, card, shapes, net_size, where) for head in card.heads)
 
 
@@ -116,6 +117,11 @@ def _split(head: Head, shapes: Shapes, net_size: tuple[int, int], where: str) ->
 def _can_be(role: str, head: Head, card: ModelCard, shape: tuple[int, ...]) -> bool:
     """Whether an output of this shape can play this role; the batch is the first dimension."""
     points = len(card.skeleton.keypoints) if card.skeleton else 0
+    if head.in_boxes:
+        first, end = head.keypoints or (0, points)
+        there = _channels_read(head.output(role), shape[1])
+        return (len(shape) == 3 and shape[2] == 4 and there == 1) if role == "boxes" else (
+            len(shape) == 4 and there == end - first)
     if head.kind == "boxes":
         return (len(shape) == 3 and shape[2] > 5) if head.format == "yolox" else (len(shape) == 4 and shape[3] == 5)
     if head.kind == "simcc":

@@ -7,14 +7,16 @@ HEATMAP, INTEGRAL, COMBINED, SIMCC = "heatmap", "integral", "combined", "simcc"
 HEAD_KINDS = (HEATMAP, INTEGRAL, COMBINED)
 # AlphaPose's combined networks have maps with peaks for the body, the rest (face and hands, or hands) is integrated.
 _INTEGRATED = {133: 110, 136: 110, 68: 42}
-_MAPS = "heatmaps"
+_MAPS, BOXES = "heatmaps", "boxes"
 
 
 def default_head(architecture: Architecture) -> str:
     """What AlphaPose's published networks are: body alone has peaks, the whole body is integrated, or with DCN both.
 
-    HRNet, SimplePose and networks with the long DUC were published with peaks alone.
+    HRNet, SimplePose and networks with the long DUC were published with peaks alone, and so was ZoomNet described.
     """
+    if architecture.in_boxes:
+        return HEATMAP
     if architecture.outputs != (_MAPS,):
         return SIMCC
     if not architecture.name.startswith("fastpose-") or "-duc-" in architecture.name:

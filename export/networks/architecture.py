@@ -34,6 +34,7 @@ class Architecture:
     unused: tuple[str, ...] = ()           # patterns of tensors that official files hold and this network does not
     opset: int = 13                        # the least that has all of its operators
     one_size: bool = False                 # takes no input but default_input
+    in_boxes: tuple[str, ...] = ()         # outputs of one size: maps within its boxes
     renamed: tuple[tuple[str, str], ...] = ()  # beginnings of names in other people's files, and what is meant
     renamed_preset: str = ""               # the card that fits those files
     likely: Callable[[Shapes], bool] | None = None
@@ -56,7 +57,7 @@ class Architecture:
     @property
     def keypoints(self) -> int:
         """Of a top-down network: how many it finds."""
-        return self.channels[0][1]
+        return self.channels[0][1] + sum(count for name, count in self.channels if name in self.in_boxes)
 
     def official_name(self, tensor: str) -> str:
         """What official files call one of our tensors."""

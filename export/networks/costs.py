@@ -27,7 +27,8 @@ def count_macs(network: nn.Module, height: int, width: int) -> int:
         # Each weight of a transposed convolution is used once a cell of its input, of the others once a cell
         # of their output; a linear layer's cells are its tokens.
         cells = inputs[0] if isinstance(module, nn.ConvTranspose2d) else output
-        sides = cells.shape[1:-1] if isinstance(module, nn.Linear) else cells.shape[2:]
+        # A part of a network may see several crops of the picture.
+        sides = cells.shape[:-1] if isinstance(module, nn.Linear) else (cells.shape[0], *cells.shape[2:])
         total += module.weight.numel() * math.prod(sides)
 
     for module in network.modules():

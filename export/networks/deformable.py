@@ -17,6 +17,7 @@ class DeformableConv(nn.Conv2d):
     """
 
     OFFSETS = 18
+    NATIVE_OPSET = DEFORM_CONV_OPSET
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
         super().__init__(channels, width, 3, stride, 1, bias=False)
@@ -27,14 +28,6 @@ class DeformableConv(nn.Conv2d):
             out: Tensor = _DeformConv.apply(x, self.weight, offset, self.stride[0])  # type: ignore[no-untyped-call]
             return out
         return sampled_deform_conv(x, self.weight, offset, self.stride[0])
-
-
-def use_native_operator(network: nn.Module, native: bool) -> bool:
-    """Has DeformConv or GridSample written by the next export; whether the network has any use for it."""
-    found = [module for module in network.modules() if isinstance(module, DeformableConv)]
-    for module in found:
-        module.native = native
-    return bool(found)
 
 
 def sampled_deform_conv(x: Tensor, weight: Tensor, offset: Tensor, stride: int) -> Tensor:

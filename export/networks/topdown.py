@@ -12,6 +12,7 @@ from wholebody.export.networks.cspnext import widths
 from wholebody.export.networks.deformable import GRID_SAMPLE_OPSET
 from wholebody.export.networks.hrnet import HRNet
 from wholebody.export.networks.rtmpose import RtmPose, SimccSpec
+from wholebody.export.networks.zoomnet import BODY, FACE, HAND, PARTS, ZoomNet
 
 # By number of keypoints. AlphaPose's networks for 68 have Halpe's body and both hands, others the face.
 SKELETONS = {16: "MPII_16", 17: "COCO_17", 21: "HAND_21", 26: "HALPE_26", 68: "FACE_68", 133: "WHOLEBODY_133",
@@ -157,6 +158,13 @@ def _rtm_variant(architecture: Architecture, deepen: float, widen: float, pyrami
                       SKELETONS.get(spec.keypoints, ""), (spec.cells[0] * _CELL, spec.cells[1] * _CELL))
 
 
+def _zoomnet() -> Architecture:
+    channels = (("heatmaps", BODY), ("face", FACE), ("hands", 2 * HAND), ("boxes", PARTS))
+    return Architecture("zoomnet", ZoomNet, SKELETONS[133], channels, "zoomnet", (384, 288), TOP_DOWN, 4,
+                        opset=GRID_SAMPLE_OPSET, in_boxes=("face", "hands"),
+                        likely=lambda shapes: _has(shapes, r"(feature_net|body_net|face_head|hand_head)\."))
+
+
 TOP_DOWN_NETWORKS = (
     *(_fastpose(depth, kind) for kind in (PLAIN, DEFORMABLE) for depth in BLOCKS),
     _fastpose_duc("fastpose-duc-152", 152, PLAIN),
@@ -165,4 +173,5 @@ TOP_DOWN_NETWORKS = (
     *(_hrnet(width) for width in _WIDTHS),
     *(_rtm(size, False) for size in _SIZES_RTM),
     *(_rtm(size, True) for size in ("m", "l", "x")),
+    _zoomnet(),
 )

@@ -7,6 +7,7 @@ from wholebody.card import Head, ModelCard
 from wholebody.errors import CardError
 from wholebody.runtime.topdown.backend import Backend
 from wholebody.runtime.topdown.flipping import Flip, unflipped_bins, unflipped_maps, unflipped_points
+from wholebody.runtime.topdown.in_boxes import mean_of_found, placed, unmirrored
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -41,9 +42,42 @@ class PointHeads:
             first, end = _range(head, points)
             found[:, first:end] = self._decoders[head.kind](self, head, Flip.of(self.skeleton, first, end),
                                                             outputs, flipped)
+        if flipped is not None and any(head.in_boxes for head in self._heads):
+            self._average_in_boxes(found, flipped)
         return found
 
+    def _average_in_boxes(self, found: "Points", flipped: "Outputs") -> None:
+        """A mirrored person's boxes are not the person's own: points are averaged, not maps."""
+        points = len(self.skeleton.keypoints)
+        mirrored, ranges = np.zeros_like(found), [(head, _range(head, points)) for head in self._heads if head.in_boxes]
+        for head, (first, end) in ranges:
+            mirrored[:, first:end] = self._in_boxes(head, flipped)
+        width, _ = self._size
+        turned = unmirrored(mirrored, Flip.of(self.skeleton, 0, points), (width - 1) / (width - self._less))
+        for _, (first, end) in ranges:
+            found[:, first:end] = mean_of_found(found[:, first:end], turned[:, first:end])
+
+    @property
+    def _less(self) -> int:
+        """By how much a crop's extent is less than its pixels: with UDP it ends at their centres."""
+        return 1 if self.udp else 0
+
+    @property
+    def _size(self) -> Tuple[int, int]:
+        """Width and height of the input."""
+        if self.card.input.size is None:
+            raise CardError("%s: maps within boxes need a fixed input: export it with --size WxH" % self.card.name)
+        return self.card.input.size[1], self.card.input.size[0]
+
+    def _in_boxes(self, head: Head, outputs: "Outputs") -> "Points":
+        maps, boxes = self._take(head, "heatmaps", outputs, 4), self._take(head, "boxes", outputs, 3)
+        found = self._backend.peaks(maps, head.format or "none")
+        points = placed(found, boxes[:, 0], (maps.shape[3], maps.shape[2]))
+        return _parts(points, (self._size[0] - self._less, self._size[1] - self._less))
+
     def _heatmap(self, head: Head, flip: Flip, outputs: "Outputs", flipped: "Optional[Outputs]") -> "Points":
+        if head.in_boxes:
+            return self._in_boxes(head, outputs)
         maps = self._take(head, "heatmaps", outputs, 4)
         if flipped is not None:
             maps = _mean(maps, unflipped_maps(self._take(head, "heatmaps", flipped, 4), flip, not self.udp))
@@ -80,7 +114,11 @@ class PointHeads:
         if ref.channels is not None and array.ndim == dims:
             array = array[:, ref.channels[0]:ref.channels[1]]
         first, end = _range(head, len(self.skeleton.keypoints))
-        if array.ndim != dims or array.shape[1] != end - first:
+        if role == "boxes":
+            if array.ndim != dims or array.shape[1:] != (1, 4):
+                raise CardError("%s: boxes: expected one of 4 numbers for a head, got %s; the card does not fit"
+                                % (self.card.name, array.shape))
+        elif array.ndim != dims or array.shape[1] != end - first:
             raise CardError("%s: %s: expected %d keypoints of %s in %d dimensions, got %s; the card does not fit"
                             % (self.card.name, role, end - first, self.skeleton.name, dims, array.shape))
         return np.asarray(array, np.float32)

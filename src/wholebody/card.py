@@ -22,7 +22,7 @@ _LARGEST_FACTOR = 16.0
 # What each kind of head delivers: role -> may be left out.
 ROLES = {
     "paf": {"heatmaps": False, "pafs": False},
-    "heatmap": {"heatmaps": False},
+    "heatmap": {"heatmaps": False, "boxes": True},
     "integral": {"heatmaps": False},
     "simcc": {"simcc_x": False, "simcc_y": False},
     "regression": {"keypoints": False, "score": True},
@@ -60,6 +60,11 @@ class Head(NamedTuple):
     def output(self, role: str) -> TensorRef:
         """The tensor that plays one role."""
         return dict(self.outputs)[role]
+
+    @property
+    def in_boxes(self) -> bool:
+        """Whether its maps cover boxes that the network itself gives, x0, y0, x1, y1 to pixels' edges of its input."""
+        return self.kind == "heatmap" and "boxes" in dict(self.outputs)
 
 
 class InputSpec(NamedTuple):

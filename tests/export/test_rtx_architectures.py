@@ -44,7 +44,8 @@ def test_it_becomes_a_plan_in_fp32(onnx, tmp_path):
     (height, width), stride = spec.opt_size, manifest.card.heads[0].stride
     assert manifest.card.input.size == (height, width)
     sides = {(height // stride, width // stride)} if stride else {(2 * width,), (2 * height,)}
-    assert {tuple(info.shape[2:]) for info in manifest.outputs} == sides
+    of_one_size = {(64, 64), (4,)} if manifest.card.name == "zoomnet" else set()  # maps of parts, and their boxes
+    assert {tuple(info.shape[2:]) for info in manifest.outputs} == sides | of_one_size
 
 
 def test_it_becomes_a_plan_in_fp16(onnx, tmp_path):

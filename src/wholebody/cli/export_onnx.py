@@ -39,7 +39,8 @@ def add_onnx(commands: "argparse._SubParsersAction[Parser]") -> None:
                             "(TensorRT 8.5 or later)")
     onnx.add_argument("--native-ops", action="store_true",
                       help="write deformable convolutions as ONNX's DeformConv (opset 19), which new ONNX Runtimes run "
-                           "and TensorRT-RTX refuses, instead of as GridSample and Conv (opset 16)")
+                           "and TensorRT-RTX refuses, and ZoomNet's RoIAlign as RoiAlign, instead of as GridSample "
+                           "(opset 16)")
     onnx.add_argument("--no-simplify", action="store_true", help="leave the graph as torch wrote it, without onnxsim")
     onnx.add_argument("--json", action="store_true", help="print the card as JSON")
     onnx.add_argument("--overwrite", action="store_true", help="replace MODEL.onnx where it exists")
@@ -73,7 +74,7 @@ def _onnx(args: argparse.Namespace) -> int:
     if args.json:
         print(card_to_json(card))
         return OK
-    kinds = ", " + " and ".join(head.kind for head in card.heads) if card.input.box_padding else ""
+    kinds = ", " + " and ".join(dict.fromkeys(head.kind for head in card.heads)) if card.input.box_padding else ""
     print("wrote %s: %s, %s%s" % (args.output, card.name, loaded.skeleton.name, kinds))
     for note in notes_on(loaded, options):
         print("Note: " + note)
