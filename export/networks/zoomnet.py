@@ -30,7 +30,7 @@ _BODY_WIDTH, _PART_WIDTH = 32, 18
 _FINE, _COARSE = 64, 32        # cells of the crops out of F1 and F2
 _LEAST = 8.0                   # input pixels that a box is wide and high
 _PADDING = 1.25
-# Least squares: a side lies at the mean of its two corners, moved by a fifth of how far their centre is from the peak's.
+# Least squares: a side lies at the mean of its two corners, moved by a fifth of how far all corners' centre is off.
 _NEAR, _FAR, _CENTRE = 0.45, -0.05, 0.2
 
 

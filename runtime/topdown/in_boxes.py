@@ -17,8 +17,9 @@ def placed(found: "Points", boxes: "npt.NDArray[np.float32]", sides: Tuple[int, 
     >>> placed(np.float32([[[0, 3, 1]]]), np.float32([[8, 0, 16, 4]]), (4, 4)).tolist()
     [[[8.5, 3.0, 1.0]]]
     """
-    good = np.isfinite(boxes).all(axis=1)[:, None] & (found[..., 2] > 0)
-    boxes = np.where(np.isfinite(boxes), boxes, np.float32(0))
+    known = np.isfinite(boxes)
+    good = known.all(axis=1, keepdims=True) & (found[..., 2] > 0)
+    boxes = np.where(known, boxes, np.float32(0))
     cell = (boxes[:, 2:] - boxes[:, :2]) / np.array(sides, np.float32)
     places = boxes[:, None, :2] + (found[..., :2] + np.float32(0.5)) * cell[:, None] - np.float32(0.5)
     return np.asarray(np.concatenate([places, found[..., 2:]], axis=2) * good[..., None], np.float32)

@@ -27,7 +27,8 @@ def part(first, end, row):
 
 
 def card(size=(HEIGHT, WIDTH), fmt="quarter"):
-    body = {"kind": "heatmap", "keypoints": [0, 1], "stride": 4, "format": fmt, "outputs": {"heatmaps": {"output": "maps"}}}
+    body = {"kind": "heatmap", "keypoints": [0, 1], "stride": 4, "format": fmt,
+            "outputs": {"heatmaps": {"output": "maps"}}}
     return card_from_json(json.dumps({
         "name": "zooming", "skeleton": SKELETON, "heads": [body, part(1, 3, 0), part(3, 5, 1)],
         "input": {"name": "crops", "size": size and list(size), "box_padding": 1.25}}))
@@ -114,7 +115,8 @@ def test_a_box_that_is_not_finite_has_no_points(backend, bad):
 
 def test_the_estimator_gives_them_in_pixels_of_the_frame():
     frame = np.zeros((128, 96, 3), np.uint8)
-    with TopDownEstimator(FakeZoom(), WholeFrame(), choose_backend("numpy"), TopDownOptions(whole_frame=True)) as estimate:
+    options = TopDownOptions(whole_frame=True)
+    with TopDownEstimator(FakeZoom(), WholeFrame(), choose_backend("numpy"), options) as estimate:
         poses = estimate(frame)
     scale = 1.25 * 2  # the frame is twice the input, and the crop 1.25 times the frame, about its centre
     expected = (np.array(EXPECTED) - [WIDTH / 2, HEIGHT / 2]) * scale + [48, 64]
@@ -123,7 +125,7 @@ def test_the_estimator_gives_them_in_pixels_of_the_frame():
 
 
 WRONG = [
-    ("boxes of five numbers", "boxes", (1, 2, 5), r"zooming: boxes: expected one of 4 numbers for a head, got \(1, 1, 5\)"),
+    ("boxes of five numbers", "boxes", (1, 2, 5), r"zooming: boxes: expected one of 4 numbers .* got \(1, 1, 5\)"),
     ("too few boxes", "boxes", (1, 1, 4), r"zooming: boxes: expected one of 4 numbers for a head, got \(1, 0, 4\)"),
     ("too few maps", "hands", (1, 3, 8, 8), r"zooming: heatmaps: expected 2 keypoints of FIVE in 4 dimensions"),
 ]
@@ -145,4 +147,4 @@ def test_the_card_keeps_which_heads_have_boxes():
     assert again == card()
     assert [head.in_boxes for head in again.heads] == [False, True, True]
     with pytest.raises(CardError, match="a integral head has outputs heatmaps; got boxes, heatmaps"):
-        card_from_json(card_to_json(card()).replace('"kind": "heatmap"', '"kind": "integral"').replace('"quarter"', "null"))
+        card_from_json(card_to_json(card()).replace('"heatmap"', '"integral"').replace('"quarter"', "null"))
