@@ -6,7 +6,7 @@ from wholebody.engines.trt_module import TensorRT
 from wholebody.errors import BuildError
 
 _DEFORMABLE = "-dcn"  # of networks with deformable convolutions; without it the name is that of their siblings
-_NATIVE = "DeformConv"
+_NATIVE = ("DeformConv", "RoiAlign")
 
 
 def check_operators(trt: TensorRT, inspection: Inspection, path: str) -> None:
@@ -19,7 +19,7 @@ def check_operators(trt: TensorRT, inspection: Inspection, path: str) -> None:
 
 def advice_on(operator: str) -> str:
     """What to do about an operator that a parser has refused; empty where nothing is known."""
-    return "; export the network again without --native-ops" if operator == _NATIVE else ""
+    return "; export the network again without --native-ops" if operator in _NATIVE else ""
 
 
 def _sibling(inspection: Inspection, path: str) -> str:

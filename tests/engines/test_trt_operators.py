@@ -52,12 +52,14 @@ def test_the_parser_is_asked_about_grid_sample_where_there_is_one(tmp_path, monk
         build_engine("net.onnx", "net.engine", BuildSpec("fp32"))  # the double's parser knows few operators
 
 
+@pytest.mark.parametrize("operator", ["DeformConv", "RoiAlign"])
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_parser_without_deform_conv_is_answered_with_the_export_that_does_without(tmp_path, monkeypatch, version):
+def test_a_parser_without_a_native_operator_is_answered_with_the_export_that_does_without(
+        tmp_path, monkeypatch, version, operator):
     monkeypatch.chdir(tmp_path)
     use_tensorrt(monkeypatch, tmp_path, version)
-    write(tmp_path / "net.onnx", "DeformConv")
-    with pytest.raises(BuildError, match=r"refuses node 'y' \(DeformConv\): .*; export the network again without "
-                                         "--native-ops$") as caught:
+    write(tmp_path / "net.onnx", operator)
+    with pytest.raises(BuildError, match=r"refuses node 'y' \(%s\): .*; export the network again without "
+                                         "--native-ops$" % operator) as caught:
         build_engine("net.onnx", "net.engine", BuildSpec("fp32"))
     assert "\n" not in str(caught.value)
