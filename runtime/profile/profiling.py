@@ -2,7 +2,7 @@
 import os
 import pathlib
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
@@ -14,10 +14,11 @@ from wholebody.runtime.paf_lane import PafLane
 from wholebody.runtime.profile import conditions as board
 from wholebody.runtime.profile.crowds import drawn_boxes, drawn_maps
 from wholebody.runtime.profile.expected import bottleneck, expected
+from wholebody.runtime.profile.networks import Model, layers_of, networks_of
 from wholebody.runtime.profile.rounds import LEAST_ROUNDS, SETTLED, Timed, measure, timed, warm_up
 from wholebody.runtime.profile.spread import drift, half_width, in_blocks, interval, timing
 from wholebody.runtime.profile.ways import NETWORKS, WAITING, Again, Flight, InTurn, PacedFrames, fly, on_host, waits
-from wholebody.runtime.topdown.estimator import TopDownEstimator, TopDownOptions
+from wholebody.runtime.topdown.estimator import TopDownOptions
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -27,8 +28,7 @@ BLOCKS = 12             # of what is not measured in rounds
 _TAIL = 100             # runs that a p99 takes at least
 _MOST_RUNS = 2000       # of one crowd
 _DRIFTED = 0.05         # between the first third and the last: beyond this it is marked
-_WARM_UP, _ROUNDS, _FLIGHT, _CAMERA, _PEOPLE = 0.1, 0.5, 0.15, 0.15, 0.1  # of the time
-_Model = Union[Estimator, TopDownEstimator]
+_WARM_UP, _ROUNDS, _FLIGHT, _CAMERA, _PEOPLE, _LAYERS = 0.1, 0.4, 0.15, 0.15, 0.1, 0.1  # of the time
 
 
 class ProfileOptions(NamedTuple):
@@ -63,7 +63,7 @@ def profile_model(model: str, image: "npt.NDArray[np.uint8]", options: ProfileOp
     return told
 
 
-def _open(model: str, opening: Dict[str, Any]) -> _Model:
+def _open(model: str, opening: Dict[str, Any]) -> Model:
     """A model file, or a bundle, whose own options only give way to those that were really chosen."""
     if not pathlib.Path(model).is_dir():
         return open_estimator(model, **opening)
@@ -74,7 +74,7 @@ def _open(model: str, opening: Dict[str, Any]) -> _Model:
 class _Profile:
     """One model, one picture."""
 
-    def __init__(self, estimate: _Model, image: "npt.NDArray[np.uint8]", options: ProfileOptions,
+    def __init__(self, estimate: Model, image: "npt.NDArray[np.uint8]", options: ProfileOptions,
                  on_step: Callable[[str], None]) -> None:
         self.estimate, self.image, self.options, self.on_step = estimate, image, options, on_step
         self.in_turn = InTurn(estimate, image)
@@ -95,10 +95,12 @@ class _Profile:
         camera_stages = self._camera_stages(camera)
         people = self._people()
         medians = {name: spread["p50"] for name, spread in stages.items()}
+        layers = self._layers(medians)
         return {"format": FORMAT, "version": VERSION, "model": self._about(), "machine": board.machine(),
                 "settings": self._settings(), "figures": figures, "in_flight": _rate(flight), "stages": stages,
                 "camera": {"stages": camera_stages, "frames": len(camera.results), "dropped": camera.dropped},
-                "people": people, "energy": energy, "expected": self._expected(figures["engine"]["p50"]),
+                "people": people, "layers": layers, "energy": energy,
+                "expected": self._expected(figures["engine"]["p50"]),
                 "bottleneck": bottleneck(medians, camera_stages[WAITING]["p50"], figures["camera_to_result"]["p50"],
                                          not on_host(self.estimate.lane)),
                 "marks": self.marks, "not_measured": self.unknown}
@@ -159,6 +161,14 @@ class _Profile:
                 values.append(timed(run))
             rows.append({"people": people, "what": what, "timing": timing(in_blocks(values, BLOCKS))})
         return rows
+
+    def _layers(self, stage_ms: Dict[str, float]) -> List[Dict[str, Any]]:
+        self.on_step("layers")
+        self.in_turn.frame()  # crowds were in the lane
+        told, unknown = layers_of(networks_of(self.estimate, self.in_turn.people), stage_ms,
+                                  _LAYERS * self.options.seconds)
+        self.unknown.update(unknown)
+        return told
 
     def _of_maps(self, people: int) -> Tuple[str, Callable[[], None]]:
         assert isinstance(self.estimate, Estimator)

@@ -2,6 +2,7 @@
 from typing import Any, Dict, List, Sequence
 
 from wholebody.runtime.profile.comparing import Change
+from wholebody.runtime.profile.tables import Table, in_columns, in_markdown, layer_tables
 
 FIGURES = (("engine", "engine alone"), ("pipeline", "pipeline, one frame after the other"),
            ("camera_to_result", "camera to result"))
@@ -36,19 +37,24 @@ def lines_of(told: Dict[str, Any]) -> List[str]:
     return lines + ["not measured: %s: %s" % item for item in sorted(told["not_measured"].items())]
 
 
+def tables_of(told: Dict[str, Any]) -> List[Table]:
+    """What else there is, a table each."""
+    return layer_tables(told)
+
+
 def terminal(told: Dict[str, Any]) -> str:
     """For a quick look."""
-    table = [_HEAD] + rows_of(told)
-    widths = [max(len(row[place]) for row in table) for place in range(len(_HEAD))]
-    lines = ["  ".join([row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])])
-             for row in table]
+    lines = in_columns(_HEAD, rows_of(told))
+    for table in tables_of(told):
+        lines += ["", table.title] + in_columns(table.head, table.rows)
     return "\n".join(lines + [""] + lines_of(told))
 
 
 def markdown(told: Dict[str, Any], changes: Sequence[Change] = ()) -> str:
     """For a pull request."""
-    lines = ["| %s |" % " | ".join(_HEAD), "|---" + "|--:" * (len(_HEAD) - 1) + "|"]
-    lines += ["| %s |" % " | ".join(cell.strip() for cell in row) for row in rows_of(told)]
+    lines = in_markdown(_HEAD, rows_of(told))
+    for table in tables_of(told):
+        lines += ["", table.title + ":", ""] + in_markdown(table.head, table.rows)
     lines += [""] + ["- " + line for line in lines_of(told)]
     if changes:
         lines += ["", "| | before | now | now / before | verdict |", "|---|--:|--:|--:|---|"]

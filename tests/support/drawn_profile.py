@@ -21,6 +21,12 @@ def drawn_profile(engine=BLOCKS, **changes):
         "stages": {"preprocess": times([1.0] * 8), "engine": times([10.0] * 8), "decode": times([1.0] * 8)},
         "camera": {"stages": {"engine": times([11.0] * 8), "waiting": times([1.0] * 8)}, "frames": 90, "dropped": 0},
         "people": [{"people": 5, "what": "decode, on drawn maps", "timing": times([0.3] * 8)}],
+        "layers": [{"network": "engine", "by": "ONNX Runtime's profile", "batch": 1, "runs": 20, "sum_ms": 9.6,
+                    "run_ms": 9.9, "stage_ms": 10.0, "rows": [
+                        {"name": "conv%d" % number, "kind": "Conv", "precision": "FP32", "p50": 0.2 * number,
+                         "p95": 0.25 * number, "share": number / 48.0} for number in range(1, 13)][:9] + [
+                        {"name": "<b>long</b>" * 9, "kind": "Resize", "precision": "unknown", "p50": 0.6, "p95": 0.7,
+                         "share": 0.0625}]}],
         "energy": {"watts": 11.5, "joules_per_frame": 0.13},
         "expected": {"gflop": 14.8, "million_numbers_moved": 50.0, "reached_gflops": 1480.0, "on": "a board",
                      "roofline_ms": 6.0, "share": 0.6, "bound": "arithmetic", "range_ms": [8.0, 17.0],

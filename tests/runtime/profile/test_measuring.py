@@ -50,6 +50,15 @@ def test_the_three_figures_the_stages_and_the_crowds_are_there(told):
     assert told["memory"]["host_mb"]["peak"] >= told["memory"]["host_mb"]["now"] > 0
 
 
+def test_every_layer_is_told_by_onnx_runtime_and_they_are_no_more_than_their_runs(told):
+    network, = told["layers"]
+    assert (network["network"], network["by"]) == ("engine", "ONNX Runtime's profile")
+    assert "Conv" in {row["kind"] for row in network["rows"]}
+    assert sum(row["share"] for row in network["rows"]) == pytest.approx(1, abs=0.001)
+    assert 0 < network["sum_ms"] <= 1.1 * network["run_ms"]
+    assert network["stage_ms"] == told["stages"]["engine"]["p50"]
+
+
 def test_engine_alone_takes_as_long_as_a_bare_run_of_the_session():
     """Interleaved, so that what else the machine does meets both; 2 % is the aim, twice that fails, at the third go."""
     pytest.importorskip("cv2", reason="pictures are resized with OpenCV")

@@ -33,6 +33,13 @@ def test_the_engine_on_cuda_is_timed_by_its_events(engine):
         assert took == int(took) > 0, "the fake's clock counts pieces of work"
 
 
+def test_layers_on_cuda_are_told_by_tensorrt_beside_events_around_bare_runs(engine):
+    network, = profile_model(engine, draw_sticks(3), ProfileOptions(seconds=1.0), net_resolution="112x64")["layers"]
+    assert network["by"] == "TensorRT's profiler"
+    assert network["rows"][0]["kind"] == "Reformat"
+    assert (network["sum_ms"], network["run_ms"]) == (pytest.approx(1, abs=0.001), 2.0), "the fake's ticks"
+
+
 def test_a_profile_on_cuda_says_what_it_does_not_measure(engine):
     told = profile_model(engine, draw_sticks(3), ProfileOptions(seconds=1.0), net_resolution="112x64")
     assert problems(told) == []
