@@ -17,6 +17,7 @@ from wholebody.runtime.profile.expected import bottleneck, expected
 from wholebody.runtime.profile.networks import Model, layers_of, networks_of
 from wholebody.runtime.profile.rounds import LEAST_ROUNDS, SETTLED, Timed, measure, timed, warm_up
 from wholebody.runtime.profile.spread import drift, half_width, in_blocks, interval, timing
+from wholebody.runtime.profile.sweep import Sweep, sweep
 from wholebody.runtime.profile.ways import NETWORKS, WAITING, Again, Flight, InTurn, PacedFrames, fly, on_host, waits
 from wholebody.runtime.topdown.estimator import TopDownOptions
 
@@ -29,6 +30,7 @@ _TAIL = 100             # runs that a p99 takes at least
 _MOST_RUNS = 2000       # of one crowd
 _DRIFTED = 0.05         # between the first third and the last: beyond this it is marked
 _WARM_UP, _ROUNDS, _FLIGHT, _CAMERA, _PEOPLE, _LAYERS = 0.1, 0.4, 0.15, 0.15, 0.1, 0.1  # of the time
+_SWEEP = 0.5            # besides
 
 
 class ProfileOptions(NamedTuple):
@@ -39,6 +41,7 @@ class ProfileOptions(NamedTuple):
     people: Tuple[int, ...] = (1, 5, 10, 20)
     in_flight: int = 3
     precision: str = "fp16"                 # of a TensorRT engine, for what to expect
+    sweep: Optional[Sweep] = None           # takes half of the seconds more
 
 
 def profile_model(model: str, image: "npt.NDArray[np.uint8]", options: ProfileOptions = ProfileOptions(),
@@ -95,11 +98,11 @@ class _Profile:
         camera_stages = self._camera_stages(camera)
         people = self._people()
         medians = {name: spread["p50"] for name, spread in stages.items()}
-        layers = self._layers(medians)
+        layers, swept = self._layers(medians), self._sweep()
         return {"format": FORMAT, "version": VERSION, "model": self._about(), "machine": board.machine(),
                 "settings": self._settings(), "figures": figures, "in_flight": _rate(flight), "stages": stages,
                 "camera": {"stages": camera_stages, "frames": len(camera.results), "dropped": camera.dropped},
-                "people": people, "layers": layers, "energy": energy,
+                "people": people, "layers": layers, "sweep": swept, "energy": energy,
                 "expected": self._expected(figures["engine"]["p50"]),
                 "bottleneck": bottleneck(medians, camera_stages[WAITING]["p50"], figures["camera_to_result"]["p50"],
                                          not on_host(self.estimate.lane)),
@@ -168,6 +171,16 @@ class _Profile:
         told, unknown = layers_of(networks_of(self.estimate, self.in_turn.people), stage_ms,
                                   _LAYERS * self.options.seconds)
         self.unknown.update(unknown)
+        return told
+
+    def _sweep(self) -> Optional[Dict[str, Any]]:
+        if self.options.sweep is None:
+            self.unknown["batches and resolutions"] = "not asked for: --sweep"
+            return None
+        self.on_step("batches and resolutions")
+        told, unknown = sweep(self.estimate, self.image, self.options.sweep, _SWEEP * self.options.seconds)
+        self.unknown.update(unknown)
+        self.in_turn.frame()  # what comes after looks at the usual size
         return told
 
     def _of_maps(self, people: int) -> Tuple[str, Callable[[], None]]:

@@ -19,6 +19,19 @@ def layer_tables(told: Dict[str, Any], most: int = MOST_LAYERS) -> List[Table]:
                   [_layer_row(row) for row in largest(network["rows"], most)]) for network in told["layers"]]
 
 
+def sweep_table(told: Dict[str, Any]) -> List[Table]:
+    """One, or none where nobody asked for it."""
+    swept = told["sweep"]
+    if swept is None or not swept["rows"]:
+        return []
+    names = ("engine", "pipeline")
+    head = ["input, batch"] + [word for name in names for word in (name + " p50", "p95", swept["of"] + "/s")]
+    rows = [["%s, %d" % (row["input"], row["batch"])] + [
+        cell for name in names for cell in ("%.3f" % row[name]["p50"], "%.3f" % row[name]["p95"],
+                                            "%.1f" % row[name + "_per_second"])] for row in swept["rows"]]
+    return [Table("batches and sizes, ms of a whole batch", head, rows)]
+
+
 def largest(rows: Sequence[Dict[str, Any]], most: int) -> List[Dict[str, Any]]:
     """Those that take most, first."""
     return sorted(rows, key=lambda row: -float(row["p50"]))[:most]

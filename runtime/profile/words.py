@@ -2,7 +2,7 @@
 from typing import Any, Dict, List, Sequence
 
 from wholebody.runtime.profile.comparing import Change
-from wholebody.runtime.profile.tables import Table, in_columns, in_markdown, layer_tables
+from wholebody.runtime.profile.tables import Table, in_columns, in_markdown, layer_tables, sweep_table
 
 FIGURES = (("engine", "engine alone"), ("pipeline", "pipeline, one frame after the other"),
            ("camera_to_result", "camera to result"))
@@ -39,7 +39,7 @@ def lines_of(told: Dict[str, Any]) -> List[str]:
 
 def tables_of(told: Dict[str, Any]) -> List[Table]:
     """What else there is, a table each."""
-    return layer_tables(told)
+    return sweep_table(told) + layer_tables(told)
 
 
 def terminal(told: Dict[str, Any]) -> str:

@@ -27,6 +27,10 @@ def drawn_profile(engine=BLOCKS, **changes):
                          "p95": 0.25 * number, "share": number / 48.0} for number in range(1, 13)][:9] + [
                         {"name": "<b>long</b>" * 9, "kind": "Resize", "precision": "unknown", "p50": 0.6, "p95": 0.7,
                          "share": 0.0625}]}],
+        "sweep": {"of": "frames", "rows": [
+            {"input": size, "batch": batch, "engine": times([ms * batch] * 4), "pipeline": times([ms * batch + 2] * 4),
+             "engine_per_second": 1e3 / ms, "pipeline_per_second": 1e3 * batch / (ms * batch + 2)}
+            for size, ms in (("656x368", 10.0), ("328x184", 3.0)) for batch in (1, 2, 4)]},
         "energy": {"watts": 11.5, "joules_per_frame": 0.13},
         "expected": {"gflop": 14.8, "million_numbers_moved": 50.0, "reached_gflops": 1480.0, "on": "a board",
                      "roofline_ms": 6.0, "share": 0.6, "bound": "arithmetic", "range_ms": [8.0, 17.0],

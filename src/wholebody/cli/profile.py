@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from wholebody.runtime.profile import Change
+    from wholebody.runtime.geometry import Resolution
+    from wholebody.runtime.profile import Change, Sweep
 
 STDOUT = "-"
 
@@ -42,9 +43,14 @@ def _parser() -> Parser:
     how.add_argument("--seconds", type=_positive, default=20.0, metavar="S",
                      help="altogether, about; it ends sooner once the medians are known to 1 %%")
     how.add_argument("--fps", type=_positive, default=30.0, metavar="N", help="of the camera that is played")
-    how.add_argument("--people", type=_people, default=(1, 5, 10, 20), metavar="N,N",
+    how.add_argument("--people", type=_numbers, default=(1, 5, 10, 20), metavar="N,N",
                      help="sizes of drawn crowds (default: 1,5,10,20)")
     how.add_argument("--in-flight", type=_lanes, default=3, metavar="N", help="frames on their way at the same time")
+    how.add_argument("--sweep", action="store_true",
+                     help="also batches and sizes of the input against each other; takes half of --seconds more")
+    how.add_argument("--batches", type=_numbers, metavar="N,N", help="of the sweep (default: 1,2,4)")
+    how.add_argument("--resolutions", type=_resolutions, metavar="WxH,WxH",
+                     help="of the sweep (default: the usual one, three quarters and half of its sides)")
     how.add_argument("--from", metavar="FILE.json", dest="source",
                      help="measure nothing: show or compare what an earlier run wrote")
     output = parser.add_argument_group("output")
@@ -84,7 +90,7 @@ def _run(args: argparse.Namespace) -> int:
 def _measure(args: argparse.Namespace) -> Dict[str, Any]:
     from wholebody.default_model import default_model_path
     from wholebody.runtime.profile import ProfileOptions, profile_model
-    options = ProfileOptions(args.seconds, args.fps, args.people, args.in_flight, args.precision)
+    options = ProfileOptions(args.seconds, args.fps, args.people, args.in_flight, args.precision, _sweep(args))
 
     def on_step(step: str) -> None:
         if not args.quiet:
@@ -93,6 +99,13 @@ def _measure(args: argparse.Namespace) -> Dict[str, Any]:
     return profile_model(args.model or default_model_path(), _picture(args.picture), options, on_step,
                          net_resolution=args.net_resolution, threads=args.threads, decoding=args.decoding,
                          decoder=args.decoder, **topdown_options(args))
+
+
+def _sweep(args: argparse.Namespace) -> "Optional[Sweep]":
+    from wholebody.runtime.profile import Sweep
+    if not (args.sweep or args.batches or args.resolutions):
+        return None
+    return Sweep(args.batches or Sweep().batches, args.resolutions or ())
 
 
 def _picture(path: Optional[str]) -> "npt.NDArray[np.uint8]":
@@ -144,9 +157,18 @@ def _part(text: str) -> float:
     return part_of(text)
 
 
-def _people(text: str) -> Tuple[int, ...]:
+def _resolutions(text: str) -> "Tuple[Resolution, ...]":
+    from wholebody.errors import ShapeError
+    from wholebody.runtime.geometry import Resolution
+    try:
+        return tuple(Resolution.parse(part) for part in text.split(","))
+    except ShapeError as error:
+        raise argparse.ArgumentTypeError(str(error))
+
+
+def _numbers(text: str) -> Tuple[int, ...]:
     if not re.match(r"[1-9][0-9]{0,2}(,[1-9][0-9]{0,2})*$", text):
-        raise argparse.ArgumentTypeError("expected numbers of people such as 1,5,10,20, got %r" % text)
+        raise argparse.ArgumentTypeError("expected numbers such as 1,5,10,20, got %r" % text)
     return tuple(int(part) for part in text.split(","))
 
 
