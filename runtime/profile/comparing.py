@@ -10,6 +10,13 @@ TOLERANCE = 0.05
 _WORTH = 0.02       # less is not worth a word: one process differs from the next
 _SURE = (0.1, 99.9)  # a false alarm stops somebody's work
 
+FIGURES = {"engine": "engine", "pipeline": "pipeline", "camera to result": "camera_to_result"}
+# What must be the same of two profiles for their times to be.
+SAME_KIND = tuple([("model", name) for name in ("kind", "input", "skeleton", "runs_on")]
+                  + [("machine", name) for name in ("board", "architecture", "cores")]
+                  + [("settings", name) for name in ("picture", "people_in_picture", "fps", "in_flight")]
+                  + [("conditions", "power_mode")])
+
 
 class Change(NamedTuple):
     """Of one figure."""
@@ -59,25 +66,18 @@ def regressions(changes: Sequence[Change], tolerance: float = TOLERANCE) -> List
 
 def differences_in_kind(old: Dict[str, Any], new: Dict[str, Any]) -> List[str]:
     """What else is not the same, so that times should not be."""
-    asked = [("model", name) for name in ("kind", "input", "skeleton", "runs_on")]
-    asked += [("machine", name) for name in ("board", "architecture", "cores")]
-    asked += [("settings", name) for name in ("picture", "people_in_picture", "fps", "in_flight")]
-    asked += [("conditions", "power_mode")]
     return ["%s %s: %s, and before %s" % (part, name.replace("_", " "), new[part][name], old[part][name])
-            for part, name in asked if old[part][name] != new[part][name]]
+            for part, name in SAME_KIND if old[part][name] != new[part][name]]
 
 
 def _change(what: str, old: Sequence[float], new: Sequence[float]) -> Change:
     times, low, high = ratio(old, new)
-    return Change(what, what in _FIGURES, float(np.median(old)), float(np.median(new)), times, low, high,
+    return Change(what, what in FIGURES, float(np.median(old)), float(np.median(new)), times, low, high,
                   verdict(times, low, high))
 
 
-_FIGURES = {"engine": "engine", "pipeline": "pipeline", "camera to result": "camera_to_result"}
-
-
 def _timings(profile: Dict[str, Any]) -> Iterator[Tuple[str, Dict[str, Any]]]:
-    for what, name in _FIGURES.items():
+    for what, name in FIGURES.items():
         yield what, profile["figures"][name]
     for name, own in profile["stages"].items():
         yield "stage " + name, own

@@ -47,7 +47,7 @@ class ProfileOptions(NamedTuple):
 def profile_model(model: str, image: "npt.NDArray[np.uint8]", options: ProfileOptions = ProfileOptions(),
                   on_step: Callable[[str], None] = lambda _: None, **opening: Any) -> Dict[str, Any]:
     """The whole profile of a model over one picture, as profile.schema.json describes it; `opening`: open_estimator."""
-    load = os.getloadavg()[0]
+    load, at = os.getloadavg()[0], time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     on_step("open")
     started = time.perf_counter()
     with _open(model, opening) as estimate:
@@ -58,7 +58,7 @@ def profile_model(model: str, image: "npt.NDArray[np.uint8]", options: ProfileOp
         with board.Watch() as watch:
             told = _Profile(estimate, image, options, on_step).measure(watch)
             known, unknown = board.conditions(watch)
-    told["start_up"], told["conditions"] = start_up, known
+    told["measured_at"], told["start_up"], told["conditions"] = at, start_up, known
     told["memory"] = {"host_mb": board.memory_mb()}
     unknown["memory of the device"] = "the engine does not tell what it holds"
     told["not_measured"].update(unknown)

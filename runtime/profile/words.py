@@ -2,6 +2,7 @@
 from typing import Any, Dict, List, Sequence
 
 from wholebody.runtime.profile.comparing import Change
+from wholebody.runtime.profile.history import Trend, trend_table
 from wholebody.runtime.profile.tables import Table, in_columns, in_markdown, layer_tables, sweep_table
 
 FIGURES = (("engine", "engine alone"), ("pipeline", "pipeline, one frame after the other"),
@@ -61,6 +62,15 @@ def markdown(told: Dict[str, Any], changes: Sequence[Change] = ()) -> str:
         lines += ["| %s | %.3f ms | %.3f ms | %.3f (%.3f to %.3f) | %s |" % (
             change.what, change.old_ms, change.new_ms, change.ratio, change.low, change.high, change.verdict)
             for change in changes]
+    return "\n".join(lines)
+
+
+def of_trends(found: Sequence[Trend], as_markdown: bool = False) -> str:
+    """Trends, a table each."""
+    lines: List[str] = []
+    for table in map(trend_table, found):
+        lines += ["", table.title + (":" if as_markdown else "")] + ([""] if as_markdown else [])
+        lines += (in_markdown if as_markdown else in_columns)(table.head, table.rows)
     return "\n".join(lines)
 
 

@@ -108,6 +108,17 @@ def test_a_report_is_one_page_and_is_not_written_over_another(kept, capsys):
     assert "page.html exists; add --overwrite" in capsys.readouterr().err
 
 
+def test_the_history_of_a_folder_is_a_table_and_a_chart_and_measures_nothing_without_a_model(kept, capsys):
+    assert profile("--history", ".", "--report", "page.html") == 0
+    said = capsys.readouterr()
+    assert "p50 in ms of net.onnx" in said.out
+    assert said.out.count("2026-01-31 12:00:00Z") == 3
+    assert "warm-up" not in said.err
+    assert "since the one before" in (kept / "page.html").read_text(encoding="utf-8")
+    assert profile("--history", ".", "--from", "slower.json", "--markdown") == 0
+    assert "| measured | engine | pipeline |" in capsys.readouterr().out
+
+
 @pytest.fixture
 def bundle(tmp_path, cv2, monkeypatch):
     """A bundle folder on a board without TensorRT; compiling takes no time."""

@@ -10,7 +10,7 @@ def drawn_profile(engine=BLOCKS, **changes):
         return timing([[ms] for ms in blocks])
 
     told = {
-        "format": "wholebody-profile", "version": 1,
+        "format": "wholebody-profile", "version": 1, "measured_at": "2026-01-31T12:00:00Z",
         "model": {"file": "net.onnx", "bytes": 1000, "kind": "bottom-up", "input": "656x368", "skeleton": "COCO_17",
                   "runs_on": "OnnxRuntimeEngine", "networks": ["engine"]},
         "machine": {"board": "no Jetson", "gpu_sm": "unknown", "l4t": "unknown", "architecture": "x86_64", "cores": 2,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from wholebody.runtime.geometry import Resolution
     from wholebody.runtime.profile import Change, Sweep
+    from wholebody.runtime.profile.history import Trend
 
 STDOUT = "-"
 
@@ -59,6 +60,9 @@ def _parser() -> Parser:
     output.add_argument("--markdown", action="store_true", help="print Markdown, for a pull request")
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
     output.add_argument("--compare", metavar="OLD.json", help="say what became faster or slower since then")
+    output.add_argument("--history", metavar="FOLDER",
+                        help="also the trend of the profiles there; without MODEL and --from nothing is measured and "
+                             "the newest of them is shown")
     output.add_argument("--tolerance", type=_part, default=0.05, metavar="X",
                         help="with --compare: exit with 3 where one of the three figures is slower by more than this")
     return parser
@@ -67,19 +71,23 @@ def _parser() -> Parser:
 def _run(args: argparse.Namespace) -> int:
     from wholebody.files import check_free, write_text
     from wholebody.runtime.profile import compare_profiles, read_profile, regressions
+    from wholebody.runtime.profile.history import read_folder, trends
     from wholebody.runtime.profile.page import page
     to_file = args.json if args.json != STDOUT else None
     for path in (to_file, args.report):
         if path:
             check_free(path, args.overwrite)
     old = read_profile(args.compare) if args.compare else None  # before long work
-    told = read_profile(args.source) if args.source else _measure(args)
+    kept, others = read_folder(args.history) if args.history else ([], [])
+    told = read_profile(args.source) if args.source else kept[-1][1] if kept and not args.model else _measure(args)
+    found = trends(kept, told) if kept else []
     changes = compare_profiles(old, told) if old else []
     if to_file:
         write_text(to_file, json.dumps(told, indent=1) + "\n", args.overwrite)
     if args.report:
-        write_text(args.report, page(told, changes), args.overwrite)
+        write_text(args.report, page(told, changes, found), args.overwrite)
     _print(args, told, old, changes)
+    _print_trends(args, found, others)
     worse = regressions(changes, args.tolerance)
     for change in worse:
         sys.stderr.write("profile-engine: regression: %s is %.1f %% slower, tolerance %.1f %%\n"
@@ -132,6 +140,15 @@ def _print(args: argparse.Namespace, told: Dict[str, Any], old: Optional[Dict[st
         print("\n" + words.compared(changes))
     for line in differences_in_kind(old, told) if old else []:
         print("%snot the same: %s" % ("- " if args.markdown else "", line))
+
+
+def _print_trends(args: argparse.Namespace, found: "Sequence[Trend]", others: Sequence[str]) -> None:
+    from wholebody.runtime.profile import words
+    if args.quiet or args.json == STDOUT or not found:
+        return
+    print(words.of_trends(found, args.markdown))
+    if others:
+        sys.stderr.write("profile-engine: no profiles of this version: %s\n" % ", ".join(others))
 
 
 def _number(text: str) -> int:
