@@ -1,4 +1,5 @@
 """profile_model: opens a model, times it in every way, and puts together what there is to tell."""
+import functools
 import os
 import pathlib
 import time
@@ -9,11 +10,13 @@ import numpy as np
 from wholebody.errors import WholebodyError
 from wholebody.poses import Frame
 from wholebody.runtime.bundle.opening import open_bundle
+from wholebody.runtime.cuda_paf_lane import CudaPafLane
 from wholebody.runtime.estimator import Estimator, EstimatorOptions, open_estimator
 from wholebody.runtime.paf_lane import PafLane
 from wholebody.runtime.profile import conditions as board
 from wholebody.runtime.profile.crowds import drawn_boxes, drawn_maps
-from wholebody.runtime.profile.expected import bottleneck, expected
+from wholebody.runtime.profile.expected import Part, Where, bottleneck, expected
+from wholebody.runtime.profile.gpu import copy_rate, gpu_memory, gpu_of
 from wholebody.runtime.profile.networks import Model, layers_of, networks_of
 from wholebody.runtime.profile.rounds import LEAST_ROUNDS, SETTLED, Timed, measure, timed, warm_up
 from wholebody.runtime.profile.spread import drift, half_width, in_blocks, interval, timing
@@ -38,7 +41,7 @@ class ProfileOptions(NamedTuple):
 
     seconds: float = 20.0                   # altogether, about
     fps: float = 30.0                       # of the camera that is none
-    people: Tuple[int, ...] = (1, 5, 10, 20)
+    people: Tuple[int, ...] = (1, 5, 10, 20, 50)
     in_flight: int = 3
     precision: str = "fp16"                 # of a TensorRT engine, for what to expect
     sweep: Optional[Sweep] = None           # takes half of the seconds more
@@ -49,18 +52,21 @@ def profile_model(model: str, image: "npt.NDArray[np.uint8]", options: ProfileOp
     """The whole profile of a model over one picture, as profile.schema.json describes it; `opening`: open_estimator."""
     load, at = os.getloadavg()[0], time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     on_step("open")
-    started = time.perf_counter()
-    with _open(model, opening) as estimate:
-        opened = time.perf_counter()
-        estimate.process(Frame(image, 0, time.monotonic(), "first"))
-        start_up = {"open_ms": _rounded(1e3 * (opened - started)),
-                    "first_frame_ms": _rounded(1e3 * (time.perf_counter() - opened))}
-        with board.Watch() as watch:
-            told = _Profile(estimate, image, options, on_step).measure(watch)
-            known, unknown = board.conditions(watch)
+    with gpu_memory(model) as memory:
+        started = time.perf_counter()
+        with _open(model, opening) as estimate:
+            opened = time.perf_counter()
+            estimate.process(Frame(image, 0, time.monotonic(), "first"))
+            start_up = {"open_ms": _rounded(1e3 * (opened - started)),
+                        "first_frame_ms": _rounded(1e3 * (time.perf_counter() - opened))}
+            with board.Watch(also=memory.look) as watch:
+                told = _Profile(estimate, image, options, on_step, opening.get("threads", 0)).measure(watch)
+                known, unknown = board.conditions(watch)
+            memory.look()
     told["measured_at"], told["start_up"], told["conditions"] = at, start_up, known
-    told["memory"] = {"host_mb": board.memory_mb()}
-    unknown["memory of the device"] = "the engine does not tell what it holds"
+    told["memory"] = {"host_mb": board.memory_mb(), "device_mb": memory.told()}
+    if memory.told() is None:
+        unknown["memory of the device"] = "the network runs on the CPU"
     told["not_measured"].update(unknown)
     told["marks"] += known["throttled"] + board.moved_clocks(known) + board.others_at_work(load)
     return told
@@ -78,7 +84,8 @@ class _Profile:
     """One model, one picture."""
 
     def __init__(self, estimate: Model, image: "npt.NDArray[np.uint8]", options: ProfileOptions,
-                 on_step: Callable[[str], None]) -> None:
+                 on_step: Callable[[str], None], threads: int = 0) -> None:
+        self.threads = threads
         self.estimate, self.image, self.options, self.on_step = estimate, image, options, on_step
         self.in_turn = InTurn(estimate, image)
         self.unknown: Dict[str, str] = {}
@@ -150,13 +157,9 @@ class _Profile:
     def _people(self) -> List[Dict[str, Any]]:
         """Decoding, and for a network for one person its share of the frame, of drawn crowds."""
         self.on_step("numbers of people")
-        lane = self.estimate.lane
-        if not on_host(lane):
-            self.unknown["numbers of people"] = "maps of drawn crowds are not brought to the GPU yet"
-            return []
         each, rows = _PEOPLE * self.options.seconds / max(len(self.options.people), 1), []
         for people in self.options.people:
-            what, run = self._of_maps(people) if isinstance(lane, PafLane) else self._of_boxes(people)
+            what, run = (self._of_maps if isinstance(self.estimate, Estimator) else self._of_boxes)(people)
             run()
             values: List[float] = []
             end = time.perf_counter() + each
@@ -186,13 +189,18 @@ class _Profile:
     def _of_maps(self, people: int) -> Tuple[str, Callable[[], None]]:
         assert isinstance(self.estimate, Estimator)
         lane, stride = self.estimate.lane, self.estimate.card.head("paf").stride
-        geometry, decode = self.estimate.geometry, lane.decode  # type: ignore[attr-defined]
+        geometry = self.estimate.geometry
         heat, pafs = drawn_maps(self.estimate.skeleton, people, geometry.net_height // stride,
                                 geometry.net_width // stride)
+        if isinstance(lane, CudaPafLane):
+            what, decode = "decode, on drawn maps in the GPU's memory", lane.decoder.decoding(heat, pafs)
+        else:
+            assert isinstance(lane, PafLane)
+            what, decode = "decode, on drawn maps", functools.partial(lane.decode, heat, pafs)
 
         def run() -> None:
-            decode(heat, pafs)
-        return "decode, on drawn maps", run
+            decode()
+        return what, run
 
     def _of_boxes(self, people: int) -> Tuple[str, Callable[[], None]]:
         lane: Any = self.estimate.lane
@@ -208,13 +216,13 @@ class _Profile:
         return " + ".join(stage.name for stage in after) + ", of drawn boxes", run
 
     def _expected(self, engine_ms: float) -> Optional[Dict[str, Any]]:
-        if not isinstance(self.estimate, Estimator):
-            self.unknown["roofline"] = "two networks and as many people as are there: counted for one network only"
-            return None
-        geometry = self.estimate.geometry
+        parts = [Part(fed.engine.path, fed.size, self.in_turn.people if fed.stage == "pose" else 1)
+                 for fed in networks_of(self.estimate, self.in_turn.people)]
+        device = gpu_of(self.estimate)
         try:
-            return expected(self.estimate.engine.path, (geometry.net_height, geometry.net_width), engine_ms,
-                            self.options.precision)
+            rate = None if device is None else copy_rate(device)
+            return expected([part for part in parts if part.times], engine_ms,
+                            Where(self.options.precision, self.threads, rate))
         except WholebodyError as error:
             self.unknown["roofline"] = str(error)
             return None

@@ -24,7 +24,7 @@ def lines_of(told: Dict[str, Any]) -> List[str]:
     """Everything that is no timing, a line each."""
     model, machine, settings = told["model"], told["machine"], told["settings"]
     rate, camera, start = told["in_flight"], told["camera"], told["start_up"]
-    memory = told["memory"]["host_mb"]
+    memory, gpu = told["memory"]["host_mb"], told["memory"]["device_mb"]
     lines = ["%s (%s, %s) on %s, %s, %d cores; picture %s with %d people found"
              % (model["file"], model["runs_on"], model["input"] or "any size", machine["board"],
                 machine["architecture"], machine["cores"], settings["picture"], settings["people_in_picture"]),
@@ -32,7 +32,9 @@ def lines_of(told: Dict[str, Any]) -> List[str]:
              % (rate["frames_per_second"], settings["in_flight"], rate["low"], rate["high"], settings["fps"],
                 camera["frames"], camera["dropped"]),
              "start: %.0f ms to open, %.0f ms for the first frame" % (start["open_ms"], start["first_frame_ms"])
-             + ("; memory: %.0f MB, at most %.0f MB" % (memory["now"], memory["peak"]) if len(memory) == 2 else "")]
+             + ("; memory: %.0f MB, at most %.0f MB" % (memory["now"], memory["peak"]) if len(memory) == 2 else "")
+             + ("; of the GPU's %.0f MB: %.0f MB, at most %.0f MB" % (gpu["total"], gpu["now"], gpu["peak"])
+                if gpu else "")]
     lines += _conditions(told) + _expected(told) + [told["bottleneck"]["sentence"]]
     lines += ["MARK %s" % mark for mark in told["marks"]]
     return lines + ["not measured: %s: %s" % item for item in sorted(told["not_measured"].items())]

@@ -36,7 +36,8 @@ def drawn_profile(engine=BLOCKS, **changes):
                      "roofline_ms": 6.0, "share": 0.6, "bound": "arithmetic", "range_ms": [8.0, 17.0],
                      "verdict": "as expected"},
         "bottleneck": {"stage": "engine", "share": 0.83, "sentence": "engine takes 83 % of a frame."},
-        "start_up": {"open_ms": 300.0, "first_frame_ms": 40.0}, "memory": {"host_mb": {"now": 160.0, "peak": 260.0}},
+        "start_up": {"open_ms": 300.0, "first_frame_ms": 40.0},
+        "memory": {"host_mb": {"now": 160.0, "peak": 260.0}, "device_mb": None},
         "conditions": {"power_mode": None, "hottest_c": {"first": 40.0, "most": 51.0},
                        "clocks_mhz": {"gpu": {"least": 900.0, "most": 918.0}}, "throttled": []},
         "marks": [], "not_measured": {"power mode": "nvpmodel is not here or does not say"}}

@@ -44,8 +44,8 @@ def _parser() -> Parser:
     how.add_argument("--seconds", type=_positive, default=20.0, metavar="S",
                      help="altogether, about; it ends sooner once the medians are known to 1 %%")
     how.add_argument("--fps", type=_positive, default=30.0, metavar="N", help="of the camera that is played")
-    how.add_argument("--people", type=_numbers, default=(1, 5, 10, 20), metavar="N,N",
-                     help="sizes of drawn crowds (default: 1,5,10,20)")
+    how.add_argument("--people", type=_numbers, default=(1, 5, 10, 20, 50), metavar="N,N",
+                     help="sizes of drawn crowds (default: 1,5,10,20,50)")
     how.add_argument("--in-flight", type=_lanes, default=3, metavar="N", help="frames on their way at the same time")
     how.add_argument("--sweep", action="store_true",
                      help="also batches and sizes of the input against each other; takes half of --seconds more")

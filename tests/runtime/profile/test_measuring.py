@@ -1,4 +1,5 @@
 """What is timed, on a small network, and on stages that take a known time."""
+import os
 import shutil
 import time
 
@@ -21,6 +22,7 @@ from wholebody.runtime.paf import PafDecoder
 from wholebody.runtime.profile import ProfileOptions, conditions, expected, profile_model
 from wholebody.runtime.profile.crowds import drawn_boxes, drawn_maps
 from wholebody.runtime.profile.expected import bottleneck
+from wholebody.runtime.profile.peaks import Peaks, cores, measured_peaks
 from wholebody.runtime.profile.rounds import ENOUGH_ROUNDS, LEAST_ROUNDS, measure, timed, warm_up
 from wholebody.runtime.profile.schema import problems
 from wholebody.runtime.profile.spread import drift, half_width, interval, timing
@@ -184,24 +186,52 @@ def test_the_bottleneck_is_the_largest_stage_and_waiting_is_told():
 
 @pytest.mark.parametrize("engine_ms, share", [(1000.0, 0.2), (199.0, None)], ids=["below the roof", "above it"])
 def test_a_roofline_that_the_network_exceeds_is_none(monkeypatch, engine_ms, share):
-    monkeypatch.setattr(expected, "measured_peaks", lambda: expected.Peaks(gflops, 1e6))
+    monkeypatch.setattr(expected, "measured_peaks", lambda threads: Peaks(gflops / threads, 1e6, threads))
     path, size = default_model_path(), (368, 656)
     gflops = read_network(path).cost(size).flop / 1e9 / 0.2
+    parts = [expected.Part(path, size)]
     if share is None:
-        with pytest.raises(WholebodyError, match="the network reached more than NumPy did"):
-            expected.expected(path, size, engine_ms)
+        with pytest.raises(WholebodyError, match="the network reached more than its 2 threads should"):
+            expected.expected(parts, engine_ms, expected.Where(threads=2))
     else:
-        assert expected.expected(path, size, engine_ms)["share"] == share
+        assert expected.expected(parts, engine_ms, expected.Where(threads=2))["share"] == share
+
+
+def test_a_roof_of_two_networks_is_the_detectors_and_the_others_for_everybody(monkeypatch):
+    monkeypatch.setattr(expected, "measured_peaks", lambda threads: Peaks(100.0, 1e6, 1))
+    detector = expected.Part(default_model_path(), (128, 224))
+    pose = expected.Part(default_model_path(), (64, 64), 3)
+    each = [expected.expected([part], 1e6)["roofline_ms"] for part in (detector, pose, pose._replace(times=1))]
+    both = expected.expected([detector, pose], 1e6)
+    assert both["roofline_ms"] == pytest.approx(each[0] + each[1], abs=0.001)
+    assert each[1] == pytest.approx(3 * each[2], abs=0.001)
+    weights = read_network(default_model_path()).cost((64, 64)).parameters
+    moved = [expected.expected([part], 1e6)["million_numbers_moved"] for part in (pose, pose._replace(times=1))]
+    assert moved[0] == pytest.approx(3 * moved[1] - 2e-6 * weights, rel=0.01), "weights are read once"
+
+
+def test_the_peak_of_these_cores_is_measured_and_whatever_else_runs_has_little_part_in_it():
+    peaks = measured_peaks(2)
+    assert peaks.gflops == 2 * peaks.gflops_each
+    assert peaks.gflops_each > 0.5
+    assert peaks.gb_per_s > 0.1
+    assert 1 <= cores() <= os.cpu_count()
 
 
 def test_an_engine_slower_than_the_board_usually_is_is_told_so(tmp_path):
     shutil.copy(default_model_path(), str(tmp_path / "net.onnx"))
     engine, board = str(tmp_path / "net.engine"), board_named("orin-nx")
-    slow = expected.expected(engine, (368, 656), 1000.0, board=board)
+    parts, on = [expected.Part(engine, (368, 656))], expected.Where(board=board)
+    slow = expected.expected(parts, 1000.0, on)
     assert slow["verdict"].startswith("slower than expected")
-    usual = expected.expected(engine, (368, 656), sum(slow["range_ms"]) / 2, board=board)
+    usual = expected.expected(parts, sum(slow["range_ms"]) / 2, on)
     assert (usual["verdict"], usual["range_ms"]) == ("as expected", slow["range_ms"])
     assert 0 < slow["share"] < usual["share"] < 1
+    assert "by the table" in usual["on"]
+    measured = expected.expected(parts, 100.0, on._replace(copy_gb_per_s=1.0))
+    assert measured["roofline_ms"] > usual["roofline_ms"], "copies are slower than the table says"
+    assert "copies of 1.0 GB/s, measured" in measured["on"]
+    assert measured["range_ms"] == usual["range_ms"]
 
 
 class FakeWatch(conditions.Watch):
