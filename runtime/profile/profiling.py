@@ -14,6 +14,7 @@ from wholebody.runtime.cuda_paf_lane import CudaPafLane
 from wholebody.runtime.estimator import Estimator, EstimatorOptions, open_estimator
 from wholebody.runtime.paf_lane import PafLane
 from wholebody.runtime.profile import conditions as board
+from wholebody.runtime.profile import processor
 from wholebody.runtime.profile.crowds import drawn_boxes, drawn_maps
 from wholebody.runtime.profile.expected import Part, Where, bottleneck, expected
 from wholebody.runtime.profile.gpu import copy_rate, gpu_memory, gpu_of
@@ -90,6 +91,9 @@ class _Profile:
         self.in_turn = InTurn(estimate, image)
         self.unknown: Dict[str, str] = {}
         self.marks: List[str] = []
+        self.cpu_ms: Dict[str, List[float]] = {}
+        self.core_ms: List[float] = []
+        self.waited: Optional[float] = None     # for a core
 
     def measure(self, watch: board.Watch) -> Dict[str, Any]:
         """Everything but what concerns the process and the board."""
@@ -103,11 +107,13 @@ class _Profile:
                      _CAMERA * self.options.seconds)
         figures["camera_to_result"] = timing(in_blocks([r.latency_ms for r in camera.results], BLOCKS))
         camera_stages = self._camera_stages(camera)
+        self.cpu_ms["camera_to_result"] = processor.each_of(camera.cpu, BLOCKS)
         people = self._people()
         medians = {name: spread["p50"] for name, spread in stages.items()}
         layers, swept = self._layers(medians), self._sweep()
         return {"format": FORMAT, "version": VERSION, "model": self._about(), "machine": board.machine(),
-                "settings": self._settings(), "figures": figures, "in_flight": _rate(flight), "stages": stages,
+                "settings": self._settings(), "figures": figures, "processor": self._processor(),
+                "in_flight": _rate(flight), "stages": stages,
                 "camera": {"stages": camera_stages, "frames": len(camera.results), "dropped": camera.dropped},
                 "people": people, "layers": layers, "sweep": swept, "energy": energy,
                 "expected": self._expected(figures["engine"]["p50"]),
@@ -123,12 +129,26 @@ class _Profile:
         for values in self.in_turn.stage_ms.values():
             values.clear()
         self.on_step("engine and pipeline")
+        before = processor.share_now()
         done = measure(contestants, _ROUNDS * self.options.seconds, takes)
+        self.waited = processor.waited_since(before)
+        self.cpu_ms, self.core_ms = dict(done.cpu_ms), done.core_ms
         figures = {name: timing(blocks) for name, blocks in done.blocks.items()}
         for name, told in figures.items():
             self._mark(name, told["blocks"], told["count"])
         rounds = max(len(blocks) for blocks in done.blocks.values())
         return figures, {name: timing(in_blocks(values, rounds)) for name, values in self.in_turn.stage_ms.items()}
+
+    def _processor(self) -> Optional[Dict[str, Any]]:
+        """What the networks' threads took of the CPU; None where a GPU does the work."""
+        if not on_host(self.estimate.lane):
+            return None
+        if self.waited is not None and self.waited > processor.BUSY:
+            self.marks.append("other programs took the cores: threads that could run waited %.0f %% as long as they ran"
+                              % (100 * self.waited))
+        return {"ms": {name: own for name, own in self.cpu_ms.items() if own},
+                "core_ms": self.core_ms,
+                "waited": None if self.waited is None else _rounded(self.waited)}
 
     def _mark(self, name: str, blocks: List[float], runs: int) -> None:
         width, drifted = half_width(blocks), drift(blocks)

@@ -1,6 +1,8 @@
 """A profile as a table for the terminal, or as Markdown for a pull request."""
 from typing import Any, Dict, List, Sequence
 
+import numpy as np
+
 from wholebody.runtime.profile.comparing import Change
 from wholebody.runtime.profile.history import Trend, trend_table
 from wholebody.runtime.profile.tables import Table, in_columns, in_markdown, layer_tables, sweep_table
@@ -35,7 +37,7 @@ def lines_of(told: Dict[str, Any]) -> List[str]:
              + ("; memory: %.0f MB, at most %.0f MB" % (memory["now"], memory["peak"]) if len(memory) == 2 else "")
              + ("; of the GPU's %.0f MB: %.0f MB, at most %.0f MB" % (gpu["total"], gpu["now"], gpu["peak"])
                 if gpu else "")]
-    lines += _conditions(told) + _expected(told) + [told["bottleneck"]["sentence"]]
+    lines += _processor(told) + _conditions(told) + _expected(told) + [told["bottleneck"]["sentence"]]
     lines += ["MARK %s" % mark for mark in told["marks"]]
     return lines + ["not measured: %s: %s" % item for item in sorted(told["not_measured"].items())]
 
@@ -79,14 +81,26 @@ def of_trends(found: Sequence[Trend], as_markdown: bool = False) -> str:
 def compared(changes: Sequence[Change]) -> str:
     """Changes for the terminal."""
     width = max([len(change.what) for change in changes] or [0])
-    return "\n".join("%-*s  %9.3f -> %9.3f ms  %.3f (%.3f to %.3f)  %s" % (
-        width, change.what, change.old_ms, change.new_ms, change.ratio, change.low, change.high, change.verdict)
+    return "\n".join("%-*s  %9.3f -> %9.3f ms  %.3f (%.3f to %.3f)  %s%s" % (
+        width, change.what, change.old_ms, change.new_ms, change.ratio, change.low, change.high, change.verdict,
+        "; of the processor's time %.3f (%.3f to %.3f)" % change.processor if change.processor else "")
         for change in changes)
 
 
 def _row(name: str, told: Dict[str, Any]) -> List[str]:
     return [name, "%.3f" % told["p50"], "%.3f to %.3f" % (told["low"], told["high"]), "%.3f" % told["p95"],
             "%.3f" % told["p99"], "%d" % told["count"]]
+
+
+def _processor(told: Dict[str, Any]) -> List[str]:
+    own = told["processor"]
+    if own is None:
+        return []
+    medians = ["%s %.3f ms" % (title.split(",")[0], np.median(own["ms"][name])) for name, title in FIGURES
+               if name in own["ms"]]
+    waited = "" if own["waited"] is None else "; threads waited for a core %.1f %% as long as they ran" % (
+        100 * own["waited"])
+    return ["of the processor's time, all threads together: " + ", ".join(medians) + waited]
 
 
 def _conditions(told: Dict[str, Any]) -> List[str]:

@@ -17,6 +17,7 @@ def drawn_profile(engine=BLOCKS, **changes):
                     "python": "3.11.1", "wholebody": "0.1.0"},
         "settings": {"seconds": 20.0, "fps": 30.0, "in_flight": 3, "picture": "656x368", "people_in_picture": 10},
         "figures": {"engine": times(engine), "pipeline": times([12.0] * 8), "camera_to_result": times([14.0] * 8)},
+        "processor": None,
         "in_flight": {"frames_per_second": 90.0, "low": 88.0, "high": 91.0, "frames": 200, "blocks": [90.0, 89.0]},
         "stages": {"preprocess": times([1.0] * 8), "engine": times([10.0] * 8), "decode": times([1.0] * 8)},
         "camera": {"stages": {"engine": times([11.0] * 8), "waiting": times([1.0] * 8)}, "frames": 90, "dropped": 0},

@@ -91,7 +91,7 @@ def _run(args: argparse.Namespace) -> int:
     worse = regressions(changes, args.tolerance)
     for change in worse:
         sys.stderr.write("profile-engine: regression: %s is %.1f %% slower, tolerance %.1f %%\n"
-                         % (change.what, 100 * (change.ratio - 1), 100 * args.tolerance))
+                         % (change.what, 100 * change.worse_by, 100 * args.tolerance))
     return REFUSED if worse else OK
 
 

@@ -61,6 +61,16 @@ def test_every_layer_is_told_by_onnx_runtime_and_they_are_no_more_than_their_run
     assert network["stage_ms"] == told["stages"]["engine"]["p50"]
 
 
+def test_the_processors_time_is_told_beside_the_wall_for_the_same_blocks(told):
+    own = told["processor"]
+    assert len(own["ms"]["engine"]) == len(own["core_ms"]) == len(told["figures"]["engine"]["blocks"])
+    assert set(own["ms"]) == set(told["figures"])
+    ratios = np.array(own["ms"]["engine"]) / np.array(told["figures"]["engine"]["blocks"])
+    assert 0.1 < np.median(ratios) < 1.5, "one thread takes no more of the processor than the wall tells"
+    assert min(own["core_ms"]) > 0
+    assert own["waited"] is None or own["waited"] >= 0
+
+
 def test_engine_alone_takes_as_long_as_a_bare_run_of_the_session():
     """Interleaved, so that what else the machine does meets both; 2 % is the aim, twice that fails, at the third go."""
     pytest.importorskip("cv2", reason="pictures are resized with OpenCV")
