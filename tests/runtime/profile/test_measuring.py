@@ -72,19 +72,25 @@ def test_the_processors_time_is_told_beside_the_wall_for_the_same_blocks(told):
 
 
 def test_engine_alone_takes_as_long_as_a_bare_run_of_the_session():
-    """Interleaved, so that what else the machine does meets both; 2 % is the aim, twice that fails, at the third go."""
+    """Interleaved, by the wall and by the processor's time; 2 % is the aim, twice that fails, at the fourth go."""
     pytest.importorskip("cv2", reason="pictures are resized with OpenCV")
     image = np.random.RandomState(0).randint(0, 256, (128, 256, 3)).astype(np.uint8)
     with open_estimator(default_model_path(), net_resolution="256x128", threads=1) as estimate:
         in_turn = InTurn(estimate, image)
         in_turn.frame()
         feed = {estimate.card.input.name: estimate.lane.groups[0].input.copy()}
+
+        def bare():
+            estimate.engine._session.run(None, feed)
+
+        def both(run):
+            before = time.process_time()
+            return np.array([timed(run), 1e3 * (time.process_time() - before)])
         off = []
-        while len(off) < 3 and (not off or off[-1] > 0.02):
-            bare = [timed(lambda: estimate.engine._session.run(None, feed) and None) / timed(in_turn.engine)
-                    for _ in range(40)]
-            off.append(abs(np.median(bare) - 1))
-        assert min(off) <= 0.04
+        while len(off) < 4 and (not off or off[-1] > 0.02):
+            ratios = np.median([both(bare) / both(in_turn.engine) for _ in range(40)], axis=0)
+            off.append(np.abs(ratios - 1).min())
+        assert min(off) <= 0.04, off
 
 
 def test_the_interval_of_few_blocks_is_as_wide_as_they_are():

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import pytest
+from browser import Browser
 from drawn_profile import drawn_profile
 
 from wholebody.runtime.profile import compare_profiles
@@ -56,6 +57,24 @@ def test_a_browser_shows_the_figures_marks_and_charts_without_an_error(told, tmp
                   'aria-label="328x184, batch 4, pipeline: 285.7 frames/s, p50 14.00 ms, p95 14.00 ms"',
                   'aria-label="5: decode, on drawn maps: 0.300 ms, p95 0.300 ms"'):
         assert words in shown, words
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, which shows whether the page's script runs")
+@pytest.mark.parametrize("size, dark, phone", [((1280, 800), False, False), ((1280, 800), True, False),
+                                               ((360, 740), True, True)], ids=["light", "dark", "a phone"])
+def test_every_chart_is_there_and_nothing_is_asked_for_whatever_shows_the_page(told, tmp_path, size, dark, phone):
+    path = tmp_path / "page.html"
+    path.write_text(page(told, (), trends([("old.json", drawn_profile())], told)), encoding="utf-8")
+    with Browser(tmp_path / "browser", size[0], size[1], dark, phone) as browser:
+        browser.open(path.as_uri())
+        assert browser.wait_for("document.querySelectorAll('svg').length") == 7
+        assert browser.ask("document.documentElement.scrollWidth <= innerWidth"), "the page itself does not scroll"
+        assert browser.ask("getComputedStyle(document.body).backgroundColor") == (
+            "rgb(20, 22, 26)" if dark else "rgb(255, 255, 255)")
+        browser.ask("document.querySelector('#layers rect').dispatchEvent(new PointerEvent('pointermove'))")
+        assert "Conv, FP32" in browser.ask("document.querySelector('#tip').textContent")
+        assert browser.complaints() == []
+        assert {address for address in browser.addresses() if not address.startswith("data:")} == {path.as_uri()}
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, which shows whether the page's script runs")
