@@ -39,8 +39,8 @@ class Change(NamedTuple):
 
 def compare_profiles(old: Dict[str, Any], new: Dict[str, Any]) -> List[Change]:
     """Of everything that both have."""
-    before = dict(_timings(old))
-    return [_change(what, before[what]["blocks"], own["blocks"], _witness(what, old, new))
+    before, cores = dict(_timings(old)), core_ratio(old, new)
+    return [_change(what, before[what]["blocks"], own["blocks"], _witness(what, old, new), cores)
             for what, own in _timings(new) if what in before]
 
 
@@ -118,9 +118,13 @@ def core_ratio(old: Dict[str, Any], new: Dict[str, Any]) -> Optional[float]:
     return float(np.median(new["processor"]["core_ms"]) / max(np.median(old["processor"]["core_ms"]), 1e-9))
 
 
-def _change(what: str, old: Sequence[float], new: Sequence[float], witness: Optional[Witness]) -> Change:
+def _change(what: str, old: Sequence[float], new: Sequence[float], witness: Optional[Witness],
+            cores: Optional[float]) -> Change:
     wall = ratio(old, new)
-    told, by = both(wall, witness)
+    if witness is None and cores is not None:  # nothing but how fast a core was
+        told, by = both(wall, Witness(agreed(wall, (wall[0] / cores, wall[1] / cores, wall[2] / cores)), True, False))
+    else:
+        told, by = both(wall, witness)
     return Change(what, what in FIGURES, float(np.median(old)), float(np.median(new)), wall[0], wall[1], wall[2], told,
                   witness.ratio if witness else None, by - 1)
 

@@ -2,7 +2,7 @@
 import json
 import pathlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ KNOWN = ("known", "pair")
 
 
 @pytest.fixture(scope="module")
-def networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], tuple[str, list[str]]]]:
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[str, list[str]]]:
     """Model and options of profile-engine: `built-in`, `known` (OMZ's) or `pair` (YOLOX and SimplePose)."""
     folder = tmp_path_factory.mktemp("networks")
 
@@ -45,7 +45,7 @@ def networks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
         if name == "known":
             return str(folder / "omz-human-pose.onnx"), ["--net-resolution", "256x144"]
         return str(folder / "simplepose.onnx"), ["--detector", str(folder / "yolox.onnx")]
-    yield network
+    return network
 
 
 def opened(network: Callable[[str], tuple[str, list[str]]], name: str) -> Any:

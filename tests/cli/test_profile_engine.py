@@ -108,8 +108,8 @@ def test_a_report_is_one_page_and_is_not_written_over_another(kept, capsys):
     assert "page.html exists; add --overwrite" in capsys.readouterr().err
 
 
-def test_the_history_of_a_folder_is_a_table_and_a_chart_and_measures_nothing_without_a_model(kept, capsys):
-    assert profile("--history", ".", "--report", "page.html") == 0
+def test_the_history_of_a_folder_is_a_table_and_a_chart_and_from_a_folder_the_newest_is_shown(kept, capsys):
+    assert profile("--from", ".", "--history", ".", "--report", "page.html") == 0
     said = capsys.readouterr()
     assert "p50 in ms of net.onnx" in said.out
     assert said.out.count("2026-01-31 12:00:00Z") == 3

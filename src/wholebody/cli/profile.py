@@ -53,16 +53,14 @@ def _parser() -> Parser:
     how.add_argument("--resolutions", type=_resolutions, metavar="WxH,WxH",
                      help="of the sweep (default: the usual one, three quarters and half of its sides)")
     how.add_argument("--from", metavar="FILE.json", dest="source",
-                     help="measure nothing: show or compare what an earlier run wrote")
+                     help="measure nothing: show or compare what an earlier run wrote; of a folder the newest")
     output = parser.add_argument_group("output")
     output.add_argument("--report", metavar="FILE.html", help="one page with charts, which needs nothing beside it")
     output.add_argument("--json", metavar="FILE", help="all of it, as profile.schema.json describes it; - for stdout")
     output.add_argument("--markdown", action="store_true", help="print Markdown, for a pull request")
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
     output.add_argument("--compare", metavar="OLD.json", help="say what became faster or slower since then")
-    output.add_argument("--history", metavar="FOLDER",
-                        help="also the trend of the profiles there; without MODEL and --from nothing is measured and "
-                             "the newest of them is shown")
+    output.add_argument("--history", metavar="FOLDER", help="also the trend of the profiles there")
     output.add_argument("--tolerance", type=_part, default=0.05, metavar="X",
                         help="with --compare: exit with 3 where one of the three figures is slower by more than this")
     return parser
@@ -79,7 +77,7 @@ def _run(args: argparse.Namespace) -> int:
             check_free(path, args.overwrite)
     old = read_profile(args.compare) if args.compare else None  # before long work
     kept, others = read_folder(args.history) if args.history else ([], [])
-    told = read_profile(args.source) if args.source else kept[-1][1] if kept and not args.model else _measure(args)
+    told = _kept(args.source) if args.source else _measure(args)
     found = trends(kept, told) if kept else []
     changes = compare_profiles(old, told) if old else []
     if to_file:
@@ -93,6 +91,14 @@ def _run(args: argparse.Namespace) -> int:
         sys.stderr.write("profile-engine: regression: %s is %.1f %% slower, tolerance %.1f %%\n"
                          % (change.what, 100 * change.worse_by, 100 * args.tolerance))
     return REFUSED if worse else OK
+
+
+def _kept(path: str) -> Dict[str, Any]:
+    import os
+
+    from wholebody.runtime.profile import read_profile
+    from wholebody.runtime.profile.history import read_folder
+    return read_folder(path)[0][-1][1] if os.path.isdir(path) else read_profile(path)
 
 
 def _measure(args: argparse.Namespace) -> Dict[str, Any]:

@@ -87,6 +87,14 @@ def test_a_stage_that_is_slower_is_told_but_is_no_regression_by_itself():
     assert regressions(changes) == []
 
 
+@pytest.mark.parametrize("core, told", [(1.2, NOTHING), (1.0, SLOWER)], ids=["a slower core", "the same core"])
+def test_a_stage_and_a_crowd_are_slower_only_beyond_what_a_core_was(core, told):
+    old, new = on_cpu(10.0, 1.0, 0.0), on_cpu(10.0, core, 0.0)
+    for profile, ms in ((old, 0.3), (new, 0.36)):
+        profile["people"][0]["timing"]["blocks"] = [ms] * 8
+    assert {change.what: change.verdict for change in compare_profiles(old, new)}["5 people"] == told
+
+
 def test_a_tolerance_lets_a_small_regression_pass():
     changes = compare_profiles(drawn_profile(engine=[10.0] * 9), drawn_profile(engine=[10.8] * 9))
     assert [change.what for change in regressions(changes, 0.05)] == ["engine"]
