@@ -1,14 +1,19 @@
 """An engine on a fake GPU is profiled: its events tell the engine's time, and what is not measured there is said."""
+import json
+
+import onnx_bytes
 import pytest
 from sticks import draw_sticks
 from tensorrt_setting import use_tensorrt, write_stick_network
 
+from wholebody.card import card_from_json
 from wholebody.engines.build_process import build_engine
 from wholebody.engines.build_spec import BuildSpec
+from wholebody.engines.onnxfile import with_card
 from wholebody.runtime.cuda import CudaDevice
 from wholebody.runtime.cuda_paf_lane import CudaPafLane
 from wholebody.runtime.estimator import open_estimator
-from wholebody.runtime.profile import ProfileOptions, profile_model
+from wholebody.runtime.profile import ProfileOptions, Sweep, profile_model
 from wholebody.runtime.profile.crowds import drawn_maps
 from wholebody.runtime.profile.gpu import copy_rate
 from wholebody.runtime.profile.schema import problems
@@ -34,6 +39,28 @@ def test_the_engine_on_cuda_is_timed_by_its_events(engine):
         in_turn = InTurn(estimate, draw_sticks(3))
         took = in_turn.engine()
         assert took == int(took) > 0, "the fake's clock counts pieces of work"
+
+
+CARD = {"name": "points",
+        "skeleton": {"name": "THREE", "keypoints": ["left", "right", "middle"], "flip_pairs": [[0, 1]]},
+        "input": {"name": "image", "size": [64, 48], "box_padding": 1.25, "resize": "stretch"},
+        "heads": [{"kind": "heatmap", "stride": 8, "format": "quarter",
+                   "outputs": {"heatmaps": {"output": "heatmaps"}}}]}
+
+
+def test_a_network_for_one_person_on_cuda_is_profiled_with_crowds_batches_layers_and_memory(engine, tmp_path):
+    (tmp_path / "one.onnx").write_bytes(with_card(onnx_bytes.stick_net(), card_from_json(json.dumps(CARD))))
+    build_engine("one.onnx", "one.engine", BuildSpec("fp32", (64, 48), (64, 48), (64, 48), 1, 4))
+    told = profile_model("one.engine", draw_sticks(3), ProfileOptions(1.0, people=(1, 3), sweep=Sweep((1, 2, 8))),
+                         whole_frame=True)
+    assert problems(told) == []
+    assert {row["what"] for row in told["people"]} == {"crop + pose + decode, of drawn boxes"}
+    assert [(row["input"], row["batch"]) for row in told["sweep"]["rows"]] == [("48x64", 1), ("48x64", 2)]
+    assert "takes 4 people at once" in told["not_measured"]["sweep of batch 8"]
+    assert [(own["network"], own["by"], own["run_ms"]) for own in told["layers"]] == [
+        ("pose", "TensorRT's profiler", 2.0)]
+    assert 0 < told["memory"]["device_mb"]["now"] <= told["memory"]["device_mb"]["peak"]
+    assert told["processor"] is None
 
 
 def test_crowds_on_cuda_are_found_and_the_next_frame_is_as_it_was(engine):
