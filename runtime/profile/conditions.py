@@ -39,6 +39,10 @@ class Watch:
             self._samples.append(read_sample(self._root))
             self._also()
 
+    def rest(self) -> None:
+        """What it does besides is done with: what comes now is not how the model is used."""
+        self._also = lambda: None
+
     @property
     def samples(self) -> List[BoardSample]:
         """So far."""

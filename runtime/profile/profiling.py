@@ -53,8 +53,8 @@ def profile_model(model: str, image: "npt.NDArray[np.uint8]", options: ProfileOp
     """The whole profile of a model over one picture, as profile.schema.json describes it; `opening`: open_estimator."""
     load, at = os.getloadavg()[0], time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     on_step("open")
+    started = time.perf_counter()  # making CUDA's context is part of the start, whoever needs it first
     with gpu_memory(model) as memory:
-        started = time.perf_counter()
         with _open(model, opening) as estimate:
             opened = time.perf_counter()
             estimate.process(Frame(image, 0, time.monotonic(), "first"))
@@ -64,9 +64,10 @@ def profile_model(model: str, image: "npt.NDArray[np.uint8]", options: ProfileOp
                 told = _Profile(estimate, image, options, on_step, opening.get("threads", 0)).measure(watch)
                 known, unknown = board.conditions(watch)
             memory.look()
+            on_gpu = gpu_of(estimate) is not None
     told["measured_at"], told["start_up"], told["conditions"] = at, start_up, known
-    told["memory"] = {"host_mb": board.memory_mb(), "device_mb": memory.told()}
-    if memory.told() is None:
+    told["memory"] = {"host_mb": board.memory_mb(), "device_mb": memory.told() if on_gpu else None}
+    if not on_gpu:
         unknown["memory of the device"] = "the network runs on the CPU"
     told["not_measured"].update(unknown)
     told["marks"] += known["throttled"] + board.moved_clocks(known) + board.others_at_work(load)
@@ -110,6 +111,7 @@ class _Profile:
         self.cpu_ms["camera_to_result"] = processor.each_of(camera.cpu, BLOCKS)
         people = self._people()
         medians = {name: spread["p50"] for name, spread in stages.items()}
+        watch.rest()
         layers, swept = self._layers(medians), self._sweep()
         return {"format": FORMAT, "version": VERSION, "model": self._about(), "machine": board.machine(),
                 "settings": self._settings(), "figures": figures, "processor": self._processor(),

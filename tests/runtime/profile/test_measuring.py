@@ -278,6 +278,20 @@ def test_a_board_that_says_nothing_is_told_so():
     assert conditions.watts([BoardSample(rails_mw={"VDD_IN": 4000.0}), BoardSample(rails_mw={"VDD_IN": 6000.0})]) == 5.0
 
 
+def test_a_watch_does_something_besides_until_it_rests(monkeypatch, tmp_path):
+    monkeypatch.setattr(conditions, "EVERY", 0.002)
+    done = []
+    with conditions.Watch(str(tmp_path), also=lambda: done.append(1)) as watch:
+        end = time.monotonic() + 5
+        while not done and time.monotonic() < end:
+            time.sleep(0.002)
+        watch.rest()
+        time.sleep(0.02)
+        count = len(done)
+        time.sleep(0.02)
+    assert len(done) == count > 0
+
+
 def test_throttling_is_seen_from_the_board_files(tmp_path):
     device = tmp_path / "sys/class/thermal/cooling_device0"
     device.mkdir(parents=True)
