@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Points = npt.NDArray[np.float32]
 
-AT_ONCE = 16  # crops, where the network sets no limit
+AT_ONCE, PIXELS_AT_ONCE = 16, 1 << 20  # crops, where the network sets no limit: OpenPose's are large
 # From left to right in a face, and from the fingers to the wrist in a hand: means of these keypoints.
 _UPRIGHT = {"face": (["face_%d" % i for i in range(36, 42)], ["face_%d" % i for i in range(42, 48)]),
             "hand": (["middle_1"], ["hand_root"])}
@@ -47,7 +47,8 @@ class PartNetwork:
                             % (engine.path, kind, body.name, "nose and neck" if kind == "face" else "arms"))
         self._ends = _ends(self.skeleton, kind, engine.path) if self.rule.turned and self.rule.again else []
         self.slots = len(SIDES[kind])
-        self.limit = min(engine.max_batch or AT_ONCE, AT_ONCE)
+        width, height = input_size(self.spec)
+        self.limit = min(engine.max_batch or AT_ONCE, AT_ONCE, max(1, PIXELS_AT_ONCE // (width * height)))
 
     def upright(self, points: "Points") -> "npt.NDArray[np.float64]":
         """Of each of M faces or hands (M, K, 2) the way from left to right in it, of length 1."""
@@ -88,10 +89,10 @@ class PartLane:
         """All of them through the network, at most so many at once as it takes; and again where its card says so."""
         self._run()
         if self.network.rule.again and self._count():
-            first, crops = self._points(), self._crops
+            first = self._points()
             self._look_again(first)
             self._run()
-            self._keep(self._best_of(first, self._points(), crops))
+            self._keep([_surer(a, b) for a, b in zip(first, self._points())])
         else:
             self._keep(self._points())
 
@@ -131,13 +132,6 @@ class PartLane:
             of_frames.append(np.concatenate([places, scores], axis=2).astype(np.float32))
         return of_frames
 
-    def _best_of(self, first: "List[Points]", second: "List[Points]",
-                 crops: List[PartCrops]) -> "List[Points]":
-        """The second look, but the first where the network was surer of it; crops are then those of the first."""
-        self._crops = crops
-        return [np.where(_sureness(b)[:, None, None] >= _sureness(a)[:, None, None], b, a)
-                for a, b in zip(first, second)]
-
     def _keep(self, points: "List[Points]") -> None:
         """Each to its body; of several scales the one with the highest mean score, the first of equal ones."""
         network, scales = self.network, len(self.network.scales)
@@ -170,6 +164,12 @@ def _ends(skeleton: Skeleton, kind: str, path: str) -> List[List[int]]:
 
 def _sureness(points: "Points") -> "npt.NDArray[np.float32]":
     return np.asarray(points[..., 2].mean(axis=1), np.float32)
+
+
+def _surer(first: "Points", second: "Points") -> "Points":
+    """The second look, but the first where the network was surer of it; what was not found then was not looked at."""
+    before, after = _sureness(first), _sureness(second)
+    return np.where(((after >= before) & (before > 0))[:, None, None], second, first)
 
 
 def _checked(kind: str, engine: Engine) -> ModelCard:

@@ -77,6 +77,9 @@ def _onnx(args: argparse.Namespace) -> int:
     print("wrote %s: %s, %s%s" % (args.output, card.name, loaded.skeleton.name, kinds))
     for note in notes_on(loaded, options):
         print("Note: " + note)
+    if card.input.crop is not None:
+        print("Next: wb-run --engine BODY.onnx %s %s --source photo.jpg --overlay out"
+              % ("--face" if card.input.crop.kind == "face" else "--hands", args.output))
     if args.batch in (None, 1) and any(head.kind == "paf" for head in card.heads):
         print("Next: wb-run --engine %s --source photo.jpg --overlay out" % args.output)
     return OK
