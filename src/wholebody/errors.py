@@ -11,6 +11,7 @@ WholebodyError
 |-- SourceError          a picture, folder or video cannot be read
 |-- OutputError          a result cannot be written
 |-- EvaluationError      annotations and results cannot be compared
+|-- CameraError          a camera file is missing, malformed, or does not fit its frames
 `-- MissingPackage       an optional package is not installed (also an ImportError)
 """
 
@@ -57,6 +58,10 @@ class OutputError(WholebodyError):
 
 class EvaluationError(WholebodyError):
     """Annotations and results cannot be compared."""
+
+
+class CameraError(WholebodyError):
+    """A camera file is missing, malformed, or does not fit its frames."""
 
 
 class MissingPackage(WholebodyError, ImportError):

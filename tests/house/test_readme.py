@@ -60,13 +60,14 @@ def test_a_flag_that_a_page_names_exists(page: pathlib.Path) -> None:
     known: set[str] = set()
     verbs = ("card", "onnx", "calibrate", "build", "inspect", "verify", "bundle", "plan")
     for words in (["wb-run"], ["wb-eval"], ["wb-eval", "compare"], ["wb-doctor"], ["wb-export"],
+                  ["wb-cameras", "calibrate"], ["wb-cameras", "show"],
                   *(["wb-export", verb] for verb in verbs)):
         help_text = subprocess.run([BIN / words[0], *words[1:], "-h"], capture_output=True, encoding="utf-8").stdout
-        known |= set(re.findall(r"--[a-z-]+", help_text))
+        known |= set(re.findall(r"--[a-z0-9-]+", help_text))
     profile = [sys.executable, "-m", "wholebody.cli.profile", "-h"]
-    known |= set(re.findall(r"--[a-z-]+", subprocess.run(profile, capture_output=True, encoding="utf-8").stdout))
+    known |= set(re.findall(r"--[a-z0-9-]+", subprocess.run(profile, capture_output=True, encoding="utf-8").stdout))
     known |= {"--long"}  # of scripts/test
     known |= {"--again", "--ignore-gate"}  # of a bundle's run
     known |= {"--sm", "--output"}  # of python -m wholebody.runtime.kernels
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", page.read_text(encoding="utf-8")))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", page.read_text(encoding="utf-8")))
     assert named <= known

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, List, Optional, Sequence, Union
 
 from wholebody.cli.frame import INTERRUPTED, OK, REFUSED, RUN_ERROR, Parser, run_command
+from wholebody.cli.multiview_flags import add_multiview, open_moments
 from wholebody.cli.part_flags import add_parts, part_options
 from wholebody.cli.topdown_flags import add_topdown, topdown_options
 
@@ -73,6 +74,7 @@ def _parser() -> Parser:
     people.add_argument("--decoder", choices=("auto", "cuda", "native", "numpy"), default="auto",
                         help="what assembles people from the network's maps")
     _add_outputs(parser.add_argument_group("output"))
+    add_multiview(parser)
     return parser
 
 
@@ -142,6 +144,9 @@ def _run(args: argparse.Namespace) -> int:
         if web is not None:
             preview = stack.enter_context(WebPreview(web, status, estimate.skeleton))
             sinks = [own + [sink] for own, sink in zip(sinks, preview.sinks)]
+        moments = open_moments(args, sources)
+        if moments is not None:
+            sinks = [own + [view] for own, view in zip(sinks, moments.views())]
         progress: Union[LiveLine, Progress] = LiveLine(status, args.quiet)
         if not sources[0].live:
             lengths = [source.length for source in sources if source.length is not None]
@@ -154,6 +159,8 @@ def _run(args: argparse.Namespace) -> int:
         finally:
             progress.done()
     _report(args, summary, wrote_something=any(sinks) or soak is not None)
+    if moments is not None and not args.quiet:
+        sys.stderr.writelines(line + "\n" for line in moments.report())
     grows = soak is not None and _report_memory(soak)
     if summary.stopped:
         return INTERRUPTED
@@ -181,7 +188,7 @@ def _report(args: argparse.Namespace, summary: "Summary", wrote_something: bool)
         source = args.source[0] if len(args.source) == 1 else args.source
         print(json.dumps(dict(summary.to_dict(), engine=args.engine, source=source), indent=2, sort_keys=True))
         return
-    if args.quiet or args.json_lines:
+    if args.quiet or args.json_lines or STDOUT in args.json_3d:
         return
     stages = ", ".join("%s %.1f" % (stage, spread["p50"]) for stage, spread in summary.stage_ms.items())
     print("%s, %s in %d of them, %.1f frames/s; median ms: %s"
@@ -194,7 +201,7 @@ def _report(args: argparse.Namespace, summary: "Summary", wrote_something: bool)
                               _counted(one["people"], "person", "people")))
     if summary.problems:
         print("%d could not be read: see above" % len(summary.problems))
-    if not wrote_something:
+    if not wrote_something and not args.json_3d:
         print("Nothing was written: add --overlay DIR, --json DIR, --coco FILE or --video FILE")
 
 
