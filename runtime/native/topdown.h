@@ -37,7 +37,7 @@ WB_API int32_t wb_topdown_peaks(const float *maps, const wb_stack *stack, int32_
 /* found (people, channels, 3): x, y and value of the highest pixel of the maps enlarged `factor` times, bicubic with
  * this kernel (-0.5 or -0.75) and the border repeated; whole numbers, the first of equal ones in reading order; zeros
  * where no pixel is above 0. The same bytes as the whole enlarged map has, which is not made. A value that is not
- * finite counts as 0. factor is 1 to 16. Allocates a few lines. */
+ * finite, or beyond 1e9, counts as 0. factor is 1 to 16. Allocates a few maps. */
 WB_API int32_t wb_topdown_enlarged_peaks(const float *maps, const wb_stack *stack, int32_t factor, double kernel,
                                          float *found);
 

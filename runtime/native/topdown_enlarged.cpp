@@ -61,7 +61,7 @@ private:
             float *to = &cells_[static_cast<size_t>(y) * pitch_];
             for (int32_t x = 0; x < width_; ++x) {
                 const float v = from[x];
-                to[kPad + x] = v > -3e38f && v < 3e38f ? v : 0.0f;  // NaN fails both
+                to[kPad + x] = std::fabs(v) < kLargestCell ? v : 0.0f;  // NaN is not below
             }
             for (int32_t x = 0; x < kPad; ++x) {
                 to[x] = to[kPad];

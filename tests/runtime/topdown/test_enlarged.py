@@ -60,8 +60,8 @@ def test_it_is_where_opencv_has_it(backend):
         assert abs(full.max() - value) < 1e-6
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_what_is_not_finite_counts_as_nothing(backend, bad):
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 2e9])
+def test_what_is_not_finite_or_far_too_large_counts_as_nothing(backend, bad):
     maps = np.asarray(bumps(np.random.RandomState(2), (2, 2, 20, 30)), np.float32)
     clean = maps.copy()
     maps[:, :, 3, 4] = maps[0, 0, 19, 29] = bad
