@@ -85,12 +85,20 @@ class Device(DeviceMemory):
         """Whether the driver captures streams into graphs (CUDA 10.0 and later)."""
 
     @abc.abstractmethod
+    def memory(self) -> Tuple[int, int]:
+        """Bytes that are free, and all there are; on a Tegra of the memory that the CPU has too."""
+
+    @abc.abstractmethod
     def mapped_array(self, shape: Sequence[int], dtype: str) -> "Tuple[Array, Buffer]":
         """Host memory that the GPU reads and writes itself, and where it finds it."""
 
     @abc.abstractmethod
     def fill(self, buffer: Buffer, value: int, nbytes: int, stream: int) -> None:
         """Set the first bytes of a buffer, all to one value."""
+
+    @abc.abstractmethod
+    def copy(self, target: Buffer, source: Buffer, nbytes: int, stream: int) -> None:
+        """From one buffer to another."""
 
     @abc.abstractmethod
     def load(self, image: bytes) -> int:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, Dict, NamedTuple, Optional, Tuple, Type, 
 import numpy as np
 
 from wholebody.card import ModelCard
+from wholebody.engines.layer_times import LayersTimed
+from wholebody.errors import ModelError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -58,6 +60,11 @@ class Engine(abc.ABC):
             else:
                 np.copyto(held, array)
         return memory.arrays
+
+    def time_layers(self, feeds: "Dict[str, npt.NDArray[np.float32]]",  # noqa: ARG002 - for those that can
+                    seconds: float) -> LayersTimed:  # noqa: ARG002
+        """Milliseconds of every layer in runs over these feeds; ModelError where nobody tells them."""
+        raise ModelError("%s: %s does not tell the times of layers" % (self.path, type(self).__name__))
 
     @property
     def max_batch(self) -> Optional[int]:

@@ -3,7 +3,9 @@ from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
 from wholebody.card import METADATA_KEY, ModelCard
 from wholebody.engines.engine import Engine, RunMemory, TensorInfo
+from wholebody.engines.layer_times import LayersTimed
 from wholebody.engines.onnxfile import card_of, parse_onnx, read_bytes
+from wholebody.engines.onnxruntime_layer_times import time_nodes
 from wholebody.errors import ModelError
 from wholebody.packages import require
 
@@ -27,7 +29,7 @@ class OnnxRuntimeEngine(Engine):
         """
         data = read_bytes(path)
         model = parse_onnx(data, path)
-        self.path = path
+        self.path, self._threads, self._spinning = path, threads, spinning
         self.card: Optional[ModelCard] = (
             card_of(model, path) if read_card and METADATA_KEY in model.metadata else None)
         # A path, not bytes, when weights lie beside the file: they are found relative to it.
@@ -66,6 +68,15 @@ class OnnxRuntimeEngine(Engine):
             memory.bound, memory.bound_to = self._bind(feeds, memory.arrays), wanted
         return memory.arrays
 
+    def time_layers(self, feeds: "Dict[str, npt.NDArray[np.float32]]", seconds: float) -> LayersTimed:
+        """In a session of its own, as a profile costs time."""
+        def open_profiled(prefix: str) -> Any:
+            return open_session(self.path, self.path, self._threads, self._spinning, prefix)[0]
+        try:
+            return time_nodes(open_profiled, feeds, seconds)
+        except OSError as error:
+            raise ModelError("no room for ONNX Runtime's profile: %s" % error)
+
     def _bind(self, feeds: "Dict[str, npt.NDArray[np.float32]]",
               outputs: "Dict[str, npt.NDArray[np.float32]]") -> Any:
         binding = self._session.io_binding()
@@ -80,13 +91,18 @@ class OnnxRuntimeEngine(Engine):
         self._session = None
 
 
-def open_session(model: Any, where: str, threads: int = 0,
-                 spinning: bool = False) -> Tuple[Any, Tuple[TensorInfo, ...], Tuple[TensorInfo, ...]]:
-    """A session on the CPU with its inputs and outputs, from a path or bytes; `where` names it in errors."""
+def open_session(model: Any, where: str, threads: int = 0, spinning: bool = False,
+                 profile: str = "") -> Tuple[Any, Tuple[TensorInfo, ...], Tuple[TensorInfo, ...]]:
+    """A session on the CPU with its inputs and outputs, from a path or bytes; `where` names it in errors.
+
+    `profile`: how the name of a file begins that it writes until `end_profiling`.
+    """
     ort = require("onnxruntime")
     options = ort.SessionOptions()
     options.log_severity_level = _FATAL_ONLY
     options.intra_op_num_threads = threads
+    if profile:
+        options.enable_profiling, options.profile_file_prefix = True, profile
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spinning else "0")
     try:
         # Its fallback would print to stdout and try the same provider again.

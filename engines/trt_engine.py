@@ -1,12 +1,15 @@
 """What both ways of running a TensorRT engine share: opening, buffers, copies."""
 import abc
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Tuple
+import copy
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
-from wholebody.engines.device import Buffer, DeviceMemory
+from wholebody.engines.device import Buffer, Device, DeviceMemory
 from wholebody.engines.engine import Engine, TensorInfo
+from wholebody.engines.layer_times import LayersTimed
 from wholebody.engines.manifest import Manifest
+from wholebody.engines.trt_layer_times import time_layers
 from wholebody.engines.trt_logger import LogBook, make_logger
 from wholebody.engines.trt_module import TensorRT, init_plugins
 from wholebody.engines.trt_refit import refit
@@ -39,16 +42,20 @@ class TrtEngine(Engine):
         self.trt, self._book, self._keep_alive = parts.trt, parts.book, parts.keep_alive
         self._engine: Any = parts.engine
         self._device = device
+        self._make_context()
+
+    def _make_context(self) -> None:
+        """A new one, with nothing in it, and its stream."""
         self._buffers: Dict[str, Buffer] = {}
         self._shapes: Dict[str, Shape] = {}
         self._hosts: "Dict[str, npt.NDArray[Any]]" = {}
         self._fitted = False
-        with device.active():
-            self._context: Any = parts.engine.create_execution_context()
+        with self._device.active():
+            self._context: Any = self._engine.create_execution_context()
             if self._context is None:
                 raise ModelError("%s: TensorRT cannot make an execution context: %s"
-                                 % (self.path, parts.book.last_errors()))
-            self._stream = device.new_stream()
+                                 % (self.path, self._book.last_errors()))
+            self._stream = self._device.new_stream()
 
     @staticmethod
     @abc.abstractmethod
@@ -130,17 +137,50 @@ class TrtEngine(Engine):
         """TensorRT's own engine object, to be inspected while this is open."""
         return self._engine
 
+    def time_layers(self, feeds: "Dict[str, npt.NDArray[Any]]", seconds: float) -> LayersTimed:
+        """In a second context of the same engine, as a profiler stays with its context."""
+        if self._context is None:
+            raise ModelError("%s is closed; open it again" % self.path)
+        second = copy.copy(self)
+        second._make_context()
+        try:
+            return time_layers(second, lambda profiler: setattr(second._context, "profiler", profiler),
+                               lambda: second.infer(feeds), second._stopwatch(feeds), seconds)
+        finally:
+            second._free_buffers()
+
+    def _stopwatch(self, feeds: "Dict[str, npt.NDArray[Any]]") -> Callable[[], Optional[float]]:
+        """Runs it once over `feeds`; the milliseconds between events around the run, None on a GPU without events."""
+        self.infer(feeds)
+        device = self._device
+        if not isinstance(device, Device):
+            return lambda: None
+        with device.active():
+            begun, done = device.new_event(), device.new_event()
+
+        def bare() -> float:
+            with device.active():
+                device.record(begun, self._stream)
+                self._run({name: buffer.address for name, buffer in self._buffers.items()}, self._stream)
+                device.record(done, self._stream)
+                device.wait_host(done)
+                return device.elapsed_ms(begun, done)
+        return bare
+
+    def _free_buffers(self) -> None:
+        with self._device.active():
+            self._device.synchronize(self._stream)
+            self._context = None
+            for buffer in self._buffers.values():
+                self._device.free(buffer)
+            self._buffers, self._hosts = {}, {}
+
     def close(self) -> None:
         """Free the context, the engine and the device memory; closing twice is allowed."""
         if self._context is None:
             return
-        with self._device.active():
-            self._device.synchronize(self._stream)
-            self._context = None
-            self._engine = None
-            for buffer in self._buffers.values():
-                self._device.free(buffer)
-            self._buffers, self._hosts = {}, {}
+        self._free_buffers()
+        self._engine = None
         self._device.close()
         self._keep_alive = ()
 

@@ -25,6 +25,10 @@ class TrtTensorsEngine(TrtEngine):
             (inputs if is_input else outputs).append(info)
         return tuple(inputs), tuple(outputs)
 
+    def _make_context(self) -> None:
+        self._addresses = {}  # a new context knows none
+        super()._make_context()
+
     def _set_shape(self, name: str, shape: Shape) -> bool:
         return bool(self._context.set_input_shape(name, shape))
 

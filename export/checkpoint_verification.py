@@ -53,7 +53,8 @@ def _check_fit(loaded: LoadedNetwork, checkpoint: str, model: Model) -> None:
     architecture = loaded.architecture
     expected, got = dict(architecture.channels), {info.name: info.shape for info in model.file.outputs}
     if model.card is not None and model.card.skeleton is not None and model.card.skeleton != loaded.skeleton:
-        raise CheckpointError(f"{checkpoint} is {architecture.name} with keypoints {loaded.skeleton.name}; "
+        keypoints = loaded.skeleton.name if loaded.skeleton else "of nobody"
+        raise CheckpointError(f"{checkpoint} is {architecture.name} with keypoints {keypoints}; "
                               f"{model.path} has {model.card.skeleton.name}: give the checkpoint it was made from")
     if set(got) != set(expected) or any(isinstance(shape[1], int) and shape[1] != expected[name]
                                         for name, shape in got.items() if len(shape) > 2):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from wholebody.errors import CheckpointError
 from wholebody.export.checkpoints.checkpoint import KERAS, TORCH, Checkpoint, file_sha256
 from wholebody.export.checkpoints.reading import read_checkpoint
-from wholebody.export.networks.architecture import TOP_DOWN, Architecture, meta_network
+from wholebody.export.networks.architecture import LOOKS, TOP_DOWN, Architecture, meta_network
 from wholebody.export.recognition import Match, recognise
 from wholebody.skeletons import Skeleton, get_skeleton
 
@@ -19,7 +19,7 @@ class LoadedNetwork:
 
     network: nn.Module
     architecture: Architecture
-    skeleton: Skeleton
+    skeleton: Skeleton | None
     notes: tuple[str, ...]  # what a user of the network should know, for its card
     sha256: str             # of the file
 
@@ -37,7 +37,11 @@ def load_network(path: str, arch: str | None = None, skeleton: Skeleton | None =
     return LoadedNetwork(network, match.architecture, skeleton, notes, file_sha256(path))
 
 
-def _skeleton(architecture: Architecture, asked: Skeleton | None, path: str) -> Skeleton:
+def _skeleton(architecture: Architecture, asked: Skeleton | None, path: str) -> Skeleton | None:
+    if architecture.family == LOOKS:
+        if asked is not None:
+            raise CheckpointError(f"{path} is {architecture.name}, which finds no keypoints: leave --skeleton out")
+        return None
     if architecture.family != TOP_DOWN:
         if asked is not None and asked.name != architecture.skeleton:
             raise CheckpointError(f"{path} is {architecture.name}, whose keypoints are {architecture.skeleton}; "

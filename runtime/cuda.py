@@ -64,6 +64,11 @@ class CudaDevice(Device):
         """By the driver's version."""
         return self._graphs.available
 
+    def memory(self) -> Tuple[int, int]:
+        """As the driver tells."""
+        free, total = self._driver.mem_get_info()
+        return int(free), int(total)
+
     def alloc(self, nbytes: int) -> Buffer:
         """New memory."""
         try:
@@ -109,6 +114,10 @@ class CudaDevice(Device):
     def fill(self, buffer: Buffer, value: int, nbytes: int, stream: int) -> None:
         """Set bytes."""
         self._driver.memset_d8_async(buffer.address, value, nbytes, self._streams[stream])
+
+    def copy(self, target: Buffer, source: Buffer, nbytes: int, stream: int) -> None:
+        """Copy within the GPU."""
+        self._driver.memcpy_dtod_async(target.address, source.address, nbytes, self._streams[stream])
 
     def load(self, image: bytes) -> int:
         """Handle of a module."""

@@ -122,6 +122,11 @@ class CudaPafLane(Lane):
         maps = self._head(group.maps, geometry.net_width, geometry.net_height, place)
         return Seen(geometry, maps.heatmaps, maps.pafs, peaks)
 
+    @property
+    def decoder(self) -> CudaBackend:
+        """Of the first frame."""
+        return self._decoders[0]
+
     def close(self) -> None:
         """Free everything, once what is under way is done; closing twice is allowed."""
         with self.network.device.active():

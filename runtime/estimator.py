@@ -69,6 +69,10 @@ class Estimator(StagedEstimator):
         """Buffers and a decoder for one batch in flight."""
         return self._lanes.new()
 
+    def lane_of(self, resolution: Resolution) -> Lane:
+        """A lane for pictures of another size in the network; Resolution() is the usual one."""
+        return self._lanes.new(resolution if resolution != Resolution() else None)
+
     @property
     def max_batch(self) -> Optional[int]:
         """Frames of one size that the network takes at once; None is any number."""

@@ -1,7 +1,8 @@
 """Where the lanes of a PAF network run: decided here, once, when a network is opened."""
 import abc
+import functools
 import logging
-from typing import Callable, Dict, NamedTuple, Tuple
+from typing import Callable, Dict, NamedTuple, Optional, Tuple
 
 from wholebody.card import InputSpec
 from wholebody.engines.device import Device
@@ -45,8 +46,8 @@ class Lanes(abc.ABC):
     """Makes lanes; closed after them."""
 
     @abc.abstractmethod
-    def new(self) -> Lane:
-        """A lane for one batch in flight."""
+    def new(self, resolution: Optional[Resolution] = None) -> Lane:
+        """A lane for one batch in flight; `resolution`: another than theirs."""
 
     def close(self) -> None:  # noqa: B027 - most hold nothing
         """Free what the lanes shared."""
@@ -58,9 +59,9 @@ class HostLanes(Lanes):
     def __init__(self, way: PafWay) -> None:
         self._way = way
 
-    def new(self) -> PafLane:
+    def new(self, resolution: Optional[Resolution] = None) -> PafLane:
         """A lane on the CPU."""
-        way = self._way
+        way = self._way._replace(resolution=resolution or self._way.resolution)
         return PafLane(way.preprocessor, PafDecoder(way.head.skeleton, way.head.head.stride, way.decoder, way.decoding))
 
 
@@ -71,9 +72,10 @@ class CudaLanes(Lanes):
         self._way, self._device = way, device
         self._network = CudaNetwork(engine, device, way.input.name)
 
-    def new(self) -> CudaPafLane:
+    def new(self, resolution: Optional[Resolution] = None) -> CudaPafLane:
         """A lane on the GPU."""
-        return CudaPafLane(self._network, self._way.head, self._preprocessor, self._decoder, self._way.keep_maps)
+        preprocessor = functools.partial(self._preprocessor, resolution or self._way.resolution)
+        return CudaPafLane(self._network, self._way.head, preprocessor, self._decoder, self._way.keep_maps)
 
     def close(self) -> None:
         """Free the network's buffers."""
@@ -85,8 +87,8 @@ class CudaLanes(Lanes):
         return CudaBackend(skeleton, stride, way.decoding, host_backend(skeleton, stride, way.decoding), self._device,
                            self._network.module)
 
-    def _preprocessor(self) -> GpuPreprocessor:
-        made = GpuPreprocessor(self._device, self._way.input, self._way.resolution, module=self._network.module)
+    def _preprocessor(self, resolution: Resolution) -> GpuPreprocessor:
+        made = GpuPreprocessor(self._device, self._way.input, resolution, module=self._network.module)
         made.shrink = Shrink(least=self._way.least)
         return made
 

@@ -34,7 +34,12 @@ class FastPose(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor]:
         """Heat maps, or logits of what is integrated."""
-        return (self.conv_out(self.duc2(self.duc1(self.suffle1(self.preact(image))))),)
+        return (self.heads(self.preact(image)),)
+
+    def heads(self, features: Tensor) -> Tensor:
+        """The same from the features of the ResNet."""
+        maps: Tensor = self.conv_out(self.duc2(self.duc1(self.suffle1(features))))
+        return maps
 
 
 def _long_duc(widths: tuple[int, ...]) -> "nn.Sequential":

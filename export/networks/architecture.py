@@ -11,6 +11,7 @@ from wholebody.export.networks.layers import official_name
 
 CAFFE, LIGHTWEIGHT, TRT_POSE, OWN = "caffe", "lightweight", "trt_pose", "own"  # whose names the tensors carry
 TOP_DOWN = "top-down"
+LOOKS = "looks"            # one person's picture in, a row of numbers out
 MAPS, SIMCC = "maps", "simcc"  # what a top-down network delivers
 Shapes = Mapping[str, tuple[int, ...]]
 

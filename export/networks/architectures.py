@@ -4,12 +4,14 @@ from collections.abc import Callable
 
 from torch import nn
 
-from wholebody.export.networks import lightweight, lite, openpose, trt_pose
-from wholebody.export.networks.architecture import LIGHTWEIGHT, OWN, TRT_POSE, Architecture
+from wholebody.export.networks import lightweight, lite, openpose, osnet, pose_attention, trt_pose
+from wholebody.export.networks.architecture import LIGHTWEIGHT, LOOKS, OWN, TRT_POSE, Architecture
 from wholebody.export.networks.lightweight import LightweightOpenPose
 from wholebody.export.networks.lite import WholebodyLite
 from wholebody.export.networks.openpose import OpenPose
 from wholebody.export.networks.openpose_2017 import OneBranch, TwoBranches
+from wholebody.export.networks.osnet import OsNet
+from wholebody.export.networks.pose_attention import PoseGuidedLooks
 from wholebody.export.networks.topdown import TOP_DOWN_NETWORKS
 
 
@@ -44,6 +46,11 @@ def _trt_pose(backbone: str, build: Callable[[], nn.Module], side: int, classifi
                         TRT_POSE, 4, (rf"0\.{classifier}\.",))
 
 
+def _looks(name: str, build: Callable[[], nn.Module], width: int, size: tuple[int, int]) -> Architecture:
+    return Architecture(name, build, "", (("embedding", width),), name, size, LOOKS, 0, (r"classifier\.",),
+                        one_size=True)
+
+
 _ALL = (
     _body("openpose-body25", openpose.BODY_25, "BODY_25", "openpose-body25"),
     _body("openpose-body25b-1", openpose.BODY_25B_OPTION_1, "BODY_25B", "openpose-body25b", (480, 848)),
@@ -60,5 +67,7 @@ _ALL = (
     Architecture("wholebody-lite", WholebodyLite, "COCO_18", (("heatmaps", lite.HEATMAPS), ("pafs", lite.PAFS)),
                  "wholebody-lite", (368, 656), OWN),
     *TOP_DOWN_NETWORKS,
+    _looks("osnet-ain", OsNet, osnet.EMBEDDING, (256, 128)),
+    _looks("alphapose-pga", PoseGuidedLooks, pose_attention.EMBEDDING, (256, 192)),
 )
 ARCHITECTURES = {architecture.name: architecture for architecture in _ALL}

@@ -1,7 +1,7 @@
 """PAF decoding on a GPU: peaks and scores by CUDA kernels, a few KB back, people on the CPU."""
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Tuple
 
 import numpy as np
 
@@ -71,12 +71,20 @@ class CudaBackend(Backend):
 
     def decode(self, heatmaps: "npt.NDArray[np.float32]", pafs: "npt.NDArray[np.float32]") -> Poses:
         """Poses from maps in host memory: copied to the GPU first."""
+        return self.decoding(heatmaps, pafs)()
+
+    def decoding(self, heatmaps: "npt.NDArray[np.float32]", pafs: "npt.NDArray[np.float32]") -> Callable[[], Poses]:
+        """What decodes maps that are copied to the GPU now, as often as it is called before other maps come."""
         self._check_open()
         with self._device.active():
-            heat, fields = self._uploaded([heatmaps, pafs])
-            self.enqueue(heat, fields, self._stream)
-            self._device.synchronize(self._stream)
-            return self.collect()
+            maps = self._uploaded([heatmaps, pafs])
+
+        def decode() -> Poses:
+            with self._device.active():
+                self.enqueue(maps[0], maps[1], self._stream)
+                self._device.synchronize(self._stream)
+                return self.collect()
+        return decode
 
     def candidates(self, heatmaps: "npt.NDArray[np.float32]") -> "List[npt.NDArray[np.float32]]":
         """Peaks (n, 3) of every keypoint, from maps in host memory."""

@@ -17,7 +17,7 @@ from wholebody.runtime.pipeline.signals import StopSignals
 from wholebody.runtime.pipeline.summary import Summary, Tally
 from wholebody.runtime.sinks import Details, Sink
 from wholebody.runtime.sources import Source
-from wholebody.runtime.tracking import Tracker, TrackOptions
+from wholebody.runtime.tracking import Follower, TrackOptions, follower
 
 log = logging.getLogger("wholebody")
 _USUAL_FPS = 30.0  # of a folder of pictures
@@ -61,7 +61,7 @@ def run_feeds(feeds: Sequence[Feed], estimate: StagedEstimator, options: Pipelin
     reader = open_reader([feed.source for feed in feeds])
     _tell_of_batches(len(feeds), estimate)
     tally, started = Tally(len(feeds)), time.perf_counter()
-    trackers = [Tracker(estimate.skeleton, options.track) for _ in feeds] if options.track else []
+    trackers = [follower(estimate.skeleton, options.track) for _ in feeds] if options.track else []
     end = started + options.seconds if options.seconds else float("inf")
     holder = Holder(options.hold_fps, estimate.shares) if options.hold_fps else None
     with StopSignals(reader.wake) as signals:
@@ -110,11 +110,12 @@ def taken_at(frame: Frame, source: Source) -> float:
 
 
 def _write(trip: Trip, flow: Flow, feeds: Sequence[Feed], options: PipelineOptions, tally: Tally,
-           on_frame: OnFrame, trackers: Sequence[Tracker]) -> None:
+           on_frame: OnFrame, trackers: Sequence[Follower]) -> None:
     for place, (origin, frame, result) in enumerate(zip(trip.origins, trip.lane.frames, trip.lane.results)):
         started = time.perf_counter()
         if trackers:
-            result = result._replace(poses=trackers[origin].update(result.poses, taken_at(frame, feeds[origin].source)))
+            taken = taken_at(frame, feeds[origin].source)
+            result = result._replace(poses=trackers[origin].update(result.poses, taken, frame.image))
         if feeds[origin].sinks:
             details = _details(trip, place, frame, result, options)
             for sink in feeds[origin].sinks:

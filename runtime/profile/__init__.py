@@ -2,5 +2,6 @@
 from wholebody.runtime.profile.comparing import Change, compare_profiles, regressions
 from wholebody.runtime.profile.profiling import ProfileOptions, profile_model
 from wholebody.runtime.profile.schema import read_profile
+from wholebody.runtime.profile.sweep import Sweep
 
-__all__ = ["Change", "ProfileOptions", "compare_profiles", "profile_model", "read_profile", "regressions"]
+__all__ = ["Change", "ProfileOptions", "Sweep", "compare_profiles", "profile_model", "read_profile", "regressions"]

@@ -3,7 +3,7 @@ import os
 import platform
 import re
 import threading
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -18,10 +18,10 @@ _MOVED = 0.1        # of a clock: beyond this it did not stand still
 
 
 class Watch:
-    """Looks at the board every half second for as long as the block runs."""
+    """Looks at the board every half second for as long as the block runs, and does `also`."""
 
-    def __init__(self, root: str = "/") -> None:
-        self._root, self._samples = root, [read_sample(root)]
+    def __init__(self, root: str = "/", also: Callable[[], None] = lambda: None) -> None:
+        self._root, self._samples, self._also = root, [read_sample(root)], also
         self._before = read_throttling(root)
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._look, name="wholebody-watch", daemon=True)
@@ -37,6 +37,11 @@ class Watch:
     def _look(self) -> None:
         while not self._end.wait(EVERY):
             self._samples.append(read_sample(self._root))
+            self._also()
+
+    def rest(self) -> None:
+        """What it does besides is done with: what comes now is not how the model is used."""
+        self._also = lambda: None
 
     @property
     def samples(self) -> List[BoardSample]:

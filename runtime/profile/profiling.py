@@ -1,23 +1,29 @@
 """profile_model: opens a model, times it in every way, and puts together what there is to tell."""
+import functools
 import os
 import pathlib
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import numpy as np
 
 from wholebody.errors import WholebodyError
 from wholebody.poses import Frame
 from wholebody.runtime.bundle.opening import open_bundle
+from wholebody.runtime.cuda_paf_lane import CudaPafLane
 from wholebody.runtime.estimator import Estimator, EstimatorOptions, open_estimator
 from wholebody.runtime.paf_lane import PafLane
 from wholebody.runtime.profile import conditions as board
+from wholebody.runtime.profile import processor
 from wholebody.runtime.profile.crowds import drawn_boxes, drawn_maps
-from wholebody.runtime.profile.expected import bottleneck, expected
+from wholebody.runtime.profile.expected import Part, Where, bottleneck, expected
+from wholebody.runtime.profile.gpu import copy_rate, gpu_memory, gpu_of
+from wholebody.runtime.profile.networks import Model, layers_of, networks_of
 from wholebody.runtime.profile.rounds import LEAST_ROUNDS, SETTLED, Timed, measure, timed, warm_up
 from wholebody.runtime.profile.spread import drift, half_width, in_blocks, interval, timing
+from wholebody.runtime.profile.sweep import Sweep, sweep
 from wholebody.runtime.profile.ways import NETWORKS, WAITING, Again, Flight, InTurn, PacedFrames, fly, on_host, waits
-from wholebody.runtime.topdown.estimator import TopDownEstimator, TopDownOptions
+from wholebody.runtime.topdown.estimator import TopDownOptions
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -27,8 +33,8 @@ BLOCKS = 12             # of what is not measured in rounds
 _TAIL = 100             # runs that a p99 takes at least
 _MOST_RUNS = 2000       # of one crowd
 _DRIFTED = 0.05         # between the first third and the last: beyond this it is marked
-_WARM_UP, _ROUNDS, _FLIGHT, _CAMERA, _PEOPLE = 0.1, 0.5, 0.15, 0.15, 0.1  # of the time
-_Model = Union[Estimator, TopDownEstimator]
+_WARM_UP, _ROUNDS, _FLIGHT, _CAMERA, _PEOPLE, _LAYERS = 0.1, 0.4, 0.15, 0.15, 0.1, 0.1  # of the time
+_SWEEP = 0.5            # besides
 
 
 class ProfileOptions(NamedTuple):
@@ -36,34 +42,39 @@ class ProfileOptions(NamedTuple):
 
     seconds: float = 20.0                   # altogether, about
     fps: float = 30.0                       # of the camera that is none
-    people: Tuple[int, ...] = (1, 5, 10, 20)
+    people: Tuple[int, ...] = (1, 5, 10, 20, 50)
     in_flight: int = 3
     precision: str = "fp16"                 # of a TensorRT engine, for what to expect
+    sweep: Optional[Sweep] = None           # takes half of the seconds more
 
 
 def profile_model(model: str, image: "npt.NDArray[np.uint8]", options: ProfileOptions = ProfileOptions(),
                   on_step: Callable[[str], None] = lambda _: None, **opening: Any) -> Dict[str, Any]:
     """The whole profile of a model over one picture, as profile.schema.json describes it; `opening`: open_estimator."""
-    load = os.getloadavg()[0]
+    load, at = os.getloadavg()[0], time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     on_step("open")
-    started = time.perf_counter()
-    with _open(model, opening) as estimate:
-        opened = time.perf_counter()
-        estimate.process(Frame(image, 0, time.monotonic(), "first"))
-        start_up = {"open_ms": _rounded(1e3 * (opened - started)),
-                    "first_frame_ms": _rounded(1e3 * (time.perf_counter() - opened))}
-        with board.Watch() as watch:
-            told = _Profile(estimate, image, options, on_step).measure(watch)
-            known, unknown = board.conditions(watch)
-    told["start_up"], told["conditions"] = start_up, known
-    told["memory"] = {"host_mb": board.memory_mb()}
-    unknown["memory of the device"] = "the engine does not tell what it holds"
+    started = time.perf_counter()  # making CUDA's context is part of the start, whoever needs it first
+    with gpu_memory(model) as memory:
+        with _open(model, opening) as estimate:
+            opened = time.perf_counter()
+            estimate.process(Frame(image, 0, time.monotonic(), "first"))
+            start_up = {"open_ms": _rounded(1e3 * (opened - started)),
+                        "first_frame_ms": _rounded(1e3 * (time.perf_counter() - opened))}
+            with board.Watch(also=memory.look) as watch:
+                told = _Profile(estimate, image, options, on_step, opening.get("threads", 0)).measure(watch)
+                known, unknown = board.conditions(watch)
+            memory.look()
+            on_gpu = gpu_of(estimate) is not None
+    told["measured_at"], told["start_up"], told["conditions"] = at, start_up, known
+    told["memory"] = {"host_mb": board.memory_mb(), "device_mb": memory.told() if on_gpu else None}
+    if not on_gpu:
+        unknown["memory of the device"] = "the network runs on the CPU"
     told["not_measured"].update(unknown)
     told["marks"] += known["throttled"] + board.moved_clocks(known) + board.others_at_work(load)
     return told
 
 
-def _open(model: str, opening: Dict[str, Any]) -> _Model:
+def _open(model: str, opening: Dict[str, Any]) -> Model:
     """A model file, or a bundle, whose own options only give way to those that were really chosen."""
     if not pathlib.Path(model).is_dir():
         return open_estimator(model, **opening)
@@ -74,12 +85,16 @@ def _open(model: str, opening: Dict[str, Any]) -> _Model:
 class _Profile:
     """One model, one picture."""
 
-    def __init__(self, estimate: _Model, image: "npt.NDArray[np.uint8]", options: ProfileOptions,
-                 on_step: Callable[[str], None]) -> None:
+    def __init__(self, estimate: Model, image: "npt.NDArray[np.uint8]", options: ProfileOptions,
+                 on_step: Callable[[str], None], threads: int = 0) -> None:
+        self.threads = threads
         self.estimate, self.image, self.options, self.on_step = estimate, image, options, on_step
         self.in_turn = InTurn(estimate, image)
         self.unknown: Dict[str, str] = {}
         self.marks: List[str] = []
+        self.cpu_ms: Dict[str, List[float]] = {}
+        self.core_ms: List[float] = []
+        self.waited: Optional[float] = None     # for a core
 
     def measure(self, watch: board.Watch) -> Dict[str, Any]:
         """Everything but what concerns the process and the board."""
@@ -93,12 +108,17 @@ class _Profile:
                      _CAMERA * self.options.seconds)
         figures["camera_to_result"] = timing(in_blocks([r.latency_ms for r in camera.results], BLOCKS))
         camera_stages = self._camera_stages(camera)
+        self.cpu_ms["camera_to_result"] = processor.each_of(camera.cpu, BLOCKS)
         people = self._people()
         medians = {name: spread["p50"] for name, spread in stages.items()}
+        watch.rest()
+        layers, swept = self._layers(medians), self._sweep()
         return {"format": FORMAT, "version": VERSION, "model": self._about(), "machine": board.machine(),
-                "settings": self._settings(), "figures": figures, "in_flight": _rate(flight), "stages": stages,
+                "settings": self._settings(), "figures": figures, "processor": self._processor(),
+                "in_flight": _rate(flight), "stages": stages,
                 "camera": {"stages": camera_stages, "frames": len(camera.results), "dropped": camera.dropped},
-                "people": people, "energy": energy, "expected": self._expected(figures["engine"]["p50"]),
+                "people": people, "layers": layers, "sweep": swept, "energy": energy,
+                "expected": self._expected(figures["engine"]["p50"]),
                 "bottleneck": bottleneck(medians, camera_stages[WAITING]["p50"], figures["camera_to_result"]["p50"],
                                          not on_host(self.estimate.lane)),
                 "marks": self.marks, "not_measured": self.unknown}
@@ -111,12 +131,26 @@ class _Profile:
         for values in self.in_turn.stage_ms.values():
             values.clear()
         self.on_step("engine and pipeline")
+        before = processor.share_now()
         done = measure(contestants, _ROUNDS * self.options.seconds, takes)
+        self.waited = processor.waited_since(before)
+        self.cpu_ms, self.core_ms = dict(done.cpu_ms), done.core_ms
         figures = {name: timing(blocks) for name, blocks in done.blocks.items()}
         for name, told in figures.items():
             self._mark(name, told["blocks"], told["count"])
         rounds = max(len(blocks) for blocks in done.blocks.values())
         return figures, {name: timing(in_blocks(values, rounds)) for name, values in self.in_turn.stage_ms.items()}
+
+    def _processor(self) -> Optional[Dict[str, Any]]:
+        """What the networks' threads took of the CPU; None where a GPU does the work."""
+        if not on_host(self.estimate.lane):
+            return None
+        if self.waited is not None and self.waited > processor.BUSY:
+            self.marks.append("other programs took the cores: threads that could run waited %.0f %% as long as they ran"
+                              % (100 * self.waited))
+        return {"ms": {name: own for name, own in self.cpu_ms.items() if own},
+                "core_ms": self.core_ms,
+                "waited": None if self.waited is None else _rounded(self.waited)}
 
     def _mark(self, name: str, blocks: List[float], runs: int) -> None:
         width, drifted = half_width(blocks), drift(blocks)
@@ -145,13 +179,9 @@ class _Profile:
     def _people(self) -> List[Dict[str, Any]]:
         """Decoding, and for a network for one person its share of the frame, of drawn crowds."""
         self.on_step("numbers of people")
-        lane = self.estimate.lane
-        if not on_host(lane):
-            self.unknown["numbers of people"] = "maps of drawn crowds are not brought to the GPU yet"
-            return []
         each, rows = _PEOPLE * self.options.seconds / max(len(self.options.people), 1), []
         for people in self.options.people:
-            what, run = self._of_maps(people) if isinstance(lane, PafLane) else self._of_boxes(people)
+            what, run = (self._of_maps if isinstance(self.estimate, Estimator) else self._of_boxes)(people)
             run()
             values: List[float] = []
             end = time.perf_counter() + each
@@ -160,16 +190,39 @@ class _Profile:
             rows.append({"people": people, "what": what, "timing": timing(in_blocks(values, BLOCKS))})
         return rows
 
+    def _layers(self, stage_ms: Dict[str, float]) -> List[Dict[str, Any]]:
+        self.on_step("layers")
+        self.in_turn.frame()  # crowds were in the lane
+        told, unknown = layers_of(networks_of(self.estimate, self.in_turn.people), stage_ms,
+                                  _LAYERS * self.options.seconds)
+        self.unknown.update(unknown)
+        return told
+
+    def _sweep(self) -> Optional[Dict[str, Any]]:
+        if self.options.sweep is None:
+            self.unknown["batches and resolutions"] = "not asked for: --sweep"
+            return None
+        self.on_step("batches and resolutions")
+        told, unknown = sweep(self.estimate, self.image, self.options.sweep, _SWEEP * self.options.seconds)
+        self.unknown.update(unknown)
+        self.in_turn.frame()  # what comes after looks at the usual size
+        return told
+
     def _of_maps(self, people: int) -> Tuple[str, Callable[[], None]]:
         assert isinstance(self.estimate, Estimator)
         lane, stride = self.estimate.lane, self.estimate.card.head("paf").stride
-        geometry, decode = self.estimate.geometry, lane.decode  # type: ignore[attr-defined]
+        geometry = self.estimate.geometry
         heat, pafs = drawn_maps(self.estimate.skeleton, people, geometry.net_height // stride,
                                 geometry.net_width // stride)
+        if isinstance(lane, CudaPafLane):
+            what, decode = "decode, on drawn maps in the GPU's memory", lane.decoder.decoding(heat, pafs)
+        else:
+            assert isinstance(lane, PafLane)
+            what, decode = "decode, on drawn maps", functools.partial(lane.decode, heat, pafs)
 
         def run() -> None:
-            decode(heat, pafs)
-        return "decode, on drawn maps", run
+            decode()
+        return what, run
 
     def _of_boxes(self, people: int) -> Tuple[str, Callable[[], None]]:
         lane: Any = self.estimate.lane
@@ -185,13 +238,13 @@ class _Profile:
         return " + ".join(stage.name for stage in after) + ", of drawn boxes", run
 
     def _expected(self, engine_ms: float) -> Optional[Dict[str, Any]]:
-        if not isinstance(self.estimate, Estimator):
-            self.unknown["roofline"] = "two networks and as many people as are there: counted for one network only"
-            return None
-        geometry = self.estimate.geometry
+        parts = [Part(fed.engine.path, fed.size, self.in_turn.people if fed.stage == "pose" else 1)
+                 for fed in networks_of(self.estimate, self.in_turn.people)]
+        device = gpu_of(self.estimate)
         try:
-            return expected(self.estimate.engine.path, (geometry.net_height, geometry.net_width), engine_ms,
-                            self.options.precision)
+            rate = None if device is None else copy_rate(device)
+            return expected([part for part in parts if part.times], engine_ms,
+                            Where(self.options.precision, self.threads, rate))
         except WholebodyError as error:
             self.unknown["roofline"] = str(error)
             return None

@@ -2,6 +2,7 @@
 import time
 from typing import Callable, Dict, List, NamedTuple, Optional
 
+from wholebody.runtime.profile import processor
 from wholebody.runtime.profile.spread import half_width
 
 Timed = Callable[[], Optional[float]]   # does it once; its own milliseconds, or None to be timed from outside
@@ -20,6 +21,8 @@ class Measured(NamedTuple):
 
     blocks: Blocks
     settled: bool       # the medians are known as well as SETTLED asks
+    cpu_ms: Dict[str, List[float]]  # milliseconds of the processor for one run, of each block
+    core_ms: List[float]            # of the same work in each round: how fast a core was
 
 
 def warm_up(contestants: Dict[str, Timed], seconds: float) -> Dict[str, float]:
@@ -39,14 +42,21 @@ def measure(contestants: Dict[str, Timed], seconds: float, one_takes: Dict[str, 
     share = seconds / _ROUNDS_AIMED_AT / len(contestants)
     runs = {name: max(_LEAST_RUNS, int(share / max(one_takes[name], 1e-6))) for name in contestants}
     blocks: Blocks = {name: [] for name in contestants}
+    cpu_ms: Dict[str, List[float]] = {name: [] for name in contestants}
+    core, core_ms = processor.Core(), []
     end, rounds = time.perf_counter() + seconds, 0
     while rounds < MOST_ROUNDS and (rounds < LEAST_ROUNDS or time.perf_counter() < end):
+        beside = []
         for name, run in contestants.items():
+            beside.append(core.ms())
+            before = processor.now()
             blocks[name].append([timed(run) for _ in range(runs[name])])
+            cpu_ms[name].append(round(1e3 * (processor.now() - before) / runs[name], 4))
+        core_ms.append(round(sum(beside) / len(beside), 5))
         rounds += 1
         if rounds >= ENOUGH_ROUNDS and _settled(blocks):
-            return Measured(blocks, True)
-    return Measured(blocks, _settled(blocks))
+            return Measured(blocks, True, cpu_ms, core_ms)
+    return Measured(blocks, _settled(blocks), cpu_ms, core_ms)
 
 
 def timed(run: Timed) -> float:

@@ -8,6 +8,7 @@ from wholebody.poses import Frame, Result
 from wholebody.runtime.lane import StagedEstimator, run_stage
 from wholebody.runtime.paf_lane import PafLane
 from wholebody.runtime.pipeline import PipelineOptions, run_pipeline
+from wholebody.runtime.profile import processor
 from wholebody.runtime.sinks.base import Details, Sink
 from wholebody.runtime.sources import Source
 from wholebody.runtime.topdown.cuda_lane import CudaTopDownLane
@@ -98,10 +99,12 @@ class _Kept(Sink):
     def __init__(self) -> None:
         self.results: List[Result] = []
         self.at: List[float] = []
+        self.cpu: List[float] = []
 
     def write(self, frame: Frame, result: Result, details: Details) -> None:  # noqa: ARG002
         """One more."""
         self.at.append(time.perf_counter())
+        self.cpu.append(processor.now())
         self.results.append(result)
 
 
@@ -110,6 +113,7 @@ class Flight(NamedTuple):
 
     results: List[Result]
     at: List[float]         # seconds, when each was done
+    cpu: List[float]        # seconds of the processor until then
     dropped: int
     seconds: float
 
@@ -123,7 +127,7 @@ def fly(source: Source, estimate: StagedEstimator, in_flight: int, seconds: floa
     if not kept.results:
         raise WholebodyError("%s: no frame was done within %.1f s; measure longer: --seconds %d"
                              % (source.name, seconds, int(20 * seconds) + 10))
-    return Flight(kept.results, kept.at, summary.dropped, summary.seconds)
+    return Flight(kept.results, kept.at, kept.cpu, summary.dropped, summary.seconds)
 
 
 def waits(results: Sequence[Result]) -> List[float]:

@@ -1,7 +1,11 @@
 """A profile as a table for the terminal, or as Markdown for a pull request."""
 from typing import Any, Dict, List, Sequence
 
+import numpy as np
+
 from wholebody.runtime.profile.comparing import Change
+from wholebody.runtime.profile.history import Trend, trend_table
+from wholebody.runtime.profile.tables import Table, in_columns, in_markdown, layer_tables, sweep_table
 
 FIGURES = (("engine", "engine alone"), ("pipeline", "pipeline, one frame after the other"),
            ("camera_to_result", "camera to result"))
@@ -22,7 +26,7 @@ def lines_of(told: Dict[str, Any]) -> List[str]:
     """Everything that is no timing, a line each."""
     model, machine, settings = told["model"], told["machine"], told["settings"]
     rate, camera, start = told["in_flight"], told["camera"], told["start_up"]
-    memory = told["memory"]["host_mb"]
+    memory, gpu = told["memory"]["host_mb"], told["memory"]["device_mb"]
     lines = ["%s (%s, %s) on %s, %s, %d cores; picture %s with %d people found"
              % (model["file"], model["runs_on"], model["input"] or "any size", machine["board"],
                 machine["architecture"], machine["cores"], settings["picture"], settings["people_in_picture"]),
@@ -30,25 +34,32 @@ def lines_of(told: Dict[str, Any]) -> List[str]:
              % (rate["frames_per_second"], settings["in_flight"], rate["low"], rate["high"], settings["fps"],
                 camera["frames"], camera["dropped"]),
              "start: %.0f ms to open, %.0f ms for the first frame" % (start["open_ms"], start["first_frame_ms"])
-             + ("; memory: %.0f MB, at most %.0f MB" % (memory["now"], memory["peak"]) if len(memory) == 2 else "")]
-    lines += _conditions(told) + _expected(told) + [told["bottleneck"]["sentence"]]
+             + ("; memory: %.0f MB, at most %.0f MB" % (memory["now"], memory["peak"]) if len(memory) == 2 else "")
+             + ("; of the GPU's %.0f MB: %.0f MB, at most %.0f MB" % (gpu["total"], gpu["now"], gpu["peak"])
+                if gpu else "")]
+    lines += _processor(told) + _conditions(told) + _expected(told) + [told["bottleneck"]["sentence"]]
     lines += ["MARK %s" % mark for mark in told["marks"]]
     return lines + ["not measured: %s: %s" % item for item in sorted(told["not_measured"].items())]
 
 
+def tables_of(told: Dict[str, Any]) -> List[Table]:
+    """What else there is, a table each."""
+    return sweep_table(told) + layer_tables(told)
+
+
 def terminal(told: Dict[str, Any]) -> str:
     """For a quick look."""
-    table = [_HEAD] + rows_of(told)
-    widths = [max(len(row[place]) for row in table) for place in range(len(_HEAD))]
-    lines = ["  ".join([row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])])
-             for row in table]
+    lines = in_columns(_HEAD, rows_of(told))
+    for table in tables_of(told):
+        lines += ["", table.title] + in_columns(table.head, table.rows)
     return "\n".join(lines + [""] + lines_of(told))
 
 
 def markdown(told: Dict[str, Any], changes: Sequence[Change] = ()) -> str:
     """For a pull request."""
-    lines = ["| %s |" % " | ".join(_HEAD), "|---" + "|--:" * (len(_HEAD) - 1) + "|"]
-    lines += ["| %s |" % " | ".join(cell.strip() for cell in row) for row in rows_of(told)]
+    lines = in_markdown(_HEAD, rows_of(told))
+    for table in tables_of(told):
+        lines += ["", table.title + ":", ""] + in_markdown(table.head, table.rows)
     lines += [""] + ["- " + line for line in lines_of(told)]
     if changes:
         lines += ["", "| | before | now | now / before | verdict |", "|---|--:|--:|--:|---|"]
@@ -58,17 +69,38 @@ def markdown(told: Dict[str, Any], changes: Sequence[Change] = ()) -> str:
     return "\n".join(lines)
 
 
+def of_trends(found: Sequence[Trend], as_markdown: bool = False) -> str:
+    """Trends, a table each."""
+    lines: List[str] = []
+    for table in map(trend_table, found):
+        lines += ["", table.title + (":" if as_markdown else "")] + ([""] if as_markdown else [])
+        lines += (in_markdown if as_markdown else in_columns)(table.head, table.rows)
+    return "\n".join(lines)
+
+
 def compared(changes: Sequence[Change]) -> str:
     """Changes for the terminal."""
     width = max([len(change.what) for change in changes] or [0])
-    return "\n".join("%-*s  %9.3f -> %9.3f ms  %.3f (%.3f to %.3f)  %s" % (
-        width, change.what, change.old_ms, change.new_ms, change.ratio, change.low, change.high, change.verdict)
+    return "\n".join("%-*s  %9.3f -> %9.3f ms  %.3f (%.3f to %.3f)  %s%s" % (
+        width, change.what, change.old_ms, change.new_ms, change.ratio, change.low, change.high, change.verdict,
+        "; of the processor's time %.3f (%.3f to %.3f)" % change.processor if change.processor else "")
         for change in changes)
 
 
 def _row(name: str, told: Dict[str, Any]) -> List[str]:
     return [name, "%.3f" % told["p50"], "%.3f to %.3f" % (told["low"], told["high"]), "%.3f" % told["p95"],
             "%.3f" % told["p99"], "%d" % told["count"]]
+
+
+def _processor(told: Dict[str, Any]) -> List[str]:
+    own = told["processor"]
+    if own is None:
+        return []
+    medians = ["%s %.3f ms" % (title.split(",")[0], np.median(own["ms"][name])) for name, title in FIGURES
+               if name in own["ms"]]
+    waited = "" if own["waited"] is None else "; threads waited for a core %.1f %% as long as they ran" % (
+        100 * own["waited"])
+    return ["of the processor's time, all threads together: " + ", ".join(medians) + waited]
 
 
 def _conditions(told: Dict[str, Any]) -> List[str]:

@@ -113,6 +113,11 @@ class TopDownEstimator(StagedEstimator):
         """Frames of one size that the detector takes at once; None is any number."""
         return self.finder.max_batch
 
+    @property
+    def at_once(self) -> int:
+        """People that go through the network in one run, at most."""
+        return self._limit
+
     def _crop(self, lane: TopDownLane) -> None:
         lane.crop(self.backend, self.card.input, self._heads.udp)
 

@@ -1,12 +1,13 @@
 """Tracker: the same number for the same person, frame after frame."""
-from typing import TYPE_CHECKING, Any, List, NamedTuple, Optional, Tuple
+from typing import TYPE_CHECKING, Any, List, Optional, Tuple
 
 import numpy as np
 
 from wholebody.poses import Poses
 from wholebody.runtime.tracking.assignment import best_pairs
 from wholebody.runtime.tracking.motion import Motion, measured_of
-from wholebody.runtime.tracking.one_euro import OneEuro, Smoothing
+from wholebody.runtime.tracking.one_euro import OneEuro
+from wholebody.runtime.tracking.options import TrackOptions
 from wholebody.skeletons import Skeleton
 
 if TYPE_CHECKING:
@@ -22,18 +23,6 @@ _STEP, _PACE = 0.6, 1.5
 _KNOWN = np.float32(0.2)  # is added to the similarity with somebody who has a number
 _RECENT = 0.3          # weight of the last score in a person's average
 _SIZES = 2.5           # times that somebody may look larger or smaller than just before
-
-
-class TrackOptions(NamedTuple):
-    """How people are followed."""
-
-    smooth: bool = False         # keypoints go through the One-Euro filter
-    smoothing: Smoothing = Smoothing()
-    least: float = 0.25          # similarity of a pose and where a person should be, below which it is somebody else
-    remembered: float = 1.0      # seconds that somebody who is not seen is looked for
-    hits: int = 2                # times that somebody is seen before getting a number,
-    born: float = 0.2            # and the score that is needed on average; who has a number keeps it below as well
-    ids: bool = True             # give them out
 
 
 class Tracker:

@@ -41,6 +41,17 @@ def test_a_model_is_measured_and_the_table_has_the_three_figures(place, capsys):
     assert problems(json.loads((place / "out.json").read_text())) == []
 
 
+@pytest.mark.parametrize("words, cells", [
+    (["--sweep"], 9), (["--resolutions", "64x64,96x64", "--batches", "2"], 2)], ids=["all by itself", "as chosen"])
+def test_a_sweep_is_a_table_with_a_row_for_each_batch_of_each_size(place, capsys, words, cells):
+    assert profile(*QUICK, *words, "--json", "out.json") == 0
+    said = capsys.readouterr().out
+    assert "batches and sizes, ms of a whole batch" in said
+    told = json.loads((place / "out.json").read_text())
+    assert problems(told) == []
+    assert len(told["sweep"]["rows"]) == cells
+
+
 def test_markdown_of_a_profile_that_was_kept_has_a_row_for_each_figure(kept, capsys):
     assert profile("--from", "old.json", "--markdown") == 0
     said = capsys.readouterr().out
@@ -68,7 +79,9 @@ def test_the_changes_are_in_the_json_on_stdout(kept, capsys):
 
 
 @pytest.mark.parametrize("words, code, said", [
-    (["--people", "0"], 2, "expected numbers of people such as 1,5,10,20, got '0'"),
+    (["--people", "0"], 2, "expected numbers such as 1,5,10,20, got '0'"),
+    (["--batches", "1,x"], 2, "expected numbers such as 1,5,10,20, got '1,x'"),
+    (["--resolutions", "64x64,9"], 2, "expected a resolution such as -1x368 or 656x368, got '9'"),
     (["--seconds", "0"], 2, "expected a number above 0, got '0'"),
     (["--tolerance", "5"], 2, "expected a number from 0 to 1, got '5'"),
     (["missing.onnx"], 1, "no model at missing.onnx"),
@@ -92,6 +105,17 @@ def test_a_report_is_one_page_and_is_not_written_over_another(kept, capsys):
     assert "no difference shown" in (kept / "page.html").read_text(encoding="utf-8")
     assert profile("-q", "--from", "old.json", "--report", "page.html") == 1
     assert "page.html exists; add --overwrite" in capsys.readouterr().err
+
+
+def test_the_history_of_a_folder_is_a_table_and_a_chart_and_from_a_folder_the_newest_is_shown(kept, capsys):
+    assert profile("--from", ".", "--history", ".", "--report", "page.html") == 0
+    said = capsys.readouterr()
+    assert "p50 in ms of net.onnx" in said.out
+    assert said.out.count("2026-01-31 12:00:00Z") == 3
+    assert "warm-up" not in said.err
+    assert "since the one before" in (kept / "page.html").read_text(encoding="utf-8")
+    assert profile("--history", ".", "--from", "slower.json", "--markdown") == 0
+    assert "| measured | engine | pipeline |" in capsys.readouterr().out
 
 
 @pytest.fixture

@@ -174,6 +174,19 @@ def test_the_best_people_are_kept(place, capsys):
     assert json.loads(capsys.readouterr().out)["people"] == 2
 
 
+@pytest.mark.parametrize("words", [["--track"], ["--track", "alphapose"], ["--track", "poseflow", "--smooth"],
+                                   ["--track", "alphapose", "--looks", "colours"]], ids=" ".join)
+def test_people_are_followed_in_every_way(place, capsys, words):
+    assert run("--engine", "net.onnx", "--source", "pictures", "--json-lines", *words) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert all("id" in person for line in lines for person in line["people"])
+
+
+def test_looks_are_for_the_way_that_looks(place, capsys):
+    assert run("--engine", "net.onnx", "--source", "one.png", "--track", "--looks", "colours") == 1
+    assert "--looks is for --track alphapose" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("scale", ["0", "1", "2", "3", "4", "input", "unit"])
 def test_keypoint_scales_go_by_number_or_name(place, scale):
     assert run("--engine", "net.onnx", "--source", "one.png", "--json", "out", "--keypoint-scale", scale) == 0

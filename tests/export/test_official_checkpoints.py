@@ -13,7 +13,7 @@ from wholebody.engines.onnxfile import card_of, parse_onnx, read_bytes
 from wholebody.engines.opening import open_engine
 from wholebody.export.checkpoint_verification import verify_checkpoint
 from wholebody.export.loading import LoadedNetwork, load_network
-from wholebody.export.networks.architecture import OWN, TOP_DOWN
+from wholebody.export.networks.architecture import LOOKS, OWN, TOP_DOWN
 from wholebody.export.networks.architectures import ARCHITECTURES
 from wholebody.export.onnx_export import export_onnx
 from wholebody.export.verification import VerifyOptions
@@ -28,7 +28,7 @@ class Case(NamedTuple):
 
 
 # Ours is its only file; those for one person at a time are in test_topdown_checkpoints.py.
-OFFICIAL = [name for name, architecture in ARCHITECTURES.items() if architecture.family not in (OWN, TOP_DOWN)]
+OFFICIAL = [name for name, architecture in ARCHITECTURES.items() if architecture.family not in (LOOKS, OWN, TOP_DOWN)]
 
 
 @pytest.fixture(scope="module", params=OFFICIAL)

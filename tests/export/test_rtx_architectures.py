@@ -7,7 +7,7 @@ from wholebody.engines.build_process import build_engine
 from wholebody.engines.build_spec import BuildSpec
 from wholebody.engines.onnxfile import parse_onnx, read_bytes
 from wholebody.export.loading import LoadedNetwork
-from wholebody.export.networks.architecture import TOP_DOWN
+from wholebody.export.networks.architecture import LOOKS, TOP_DOWN
 from wholebody.export.networks.architectures import ARCHITECTURES
 from wholebody.export.onnx_export import OnnxOptions, export_onnx
 from wholebody.skeletons import get_skeleton
@@ -15,7 +15,7 @@ from wholebody.skeletons import get_skeleton
 # Of the networks for one person these are built every time: with deformable convolutions, and with attention.
 ALWAYS = ("fastpose-50-dcn", "rtmpose-t")
 PARAMETERS = [pytest.param(name, marks=() if network.family != TOP_DOWN or name in ALWAYS else pytest.mark.long)
-              for name, network in ARCHITECTURES.items()]
+              for name, network in ARCHITECTURES.items() if network.family != LOOKS]
 
 
 def spec_of(model, precision):

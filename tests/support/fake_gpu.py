@@ -46,6 +46,7 @@ class FakeGpu:
         self.blocks, self.freed, self.pinned = {}, set(), []
         self.queues, self.captures, self.graphs, self.clock = {}, {}, {}, 0
         self.allocations = self.launches = self.graph_launches = self.uploads = self.downloads = 0
+        self.total_bytes = 1 << 33
         self.failure = None  # raised by the next wait of the host
         self._handles = 0x7F00
 

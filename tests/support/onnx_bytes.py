@@ -131,3 +131,9 @@ def word(name, value):
 def signed(name, value):
     """A number attribute, negative ones as protobuf writes them."""
     return text(1, name) + number(3, value % (1 << 64)) + number(20, 2)
+
+
+def colour_net(size=(32, 16), limit="N", metadata=()):
+    """The mean colour of a crop as its embedding (N, 3)."""
+    return model([node("GlobalAveragePool", ["crop"], ["mean"]), node("Flatten", ["mean"], ["looks"])], [],
+                 [("crop", (limit, 3) + tuple(size))], [("looks", (limit, 3))], metadata)

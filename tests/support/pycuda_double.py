@@ -167,8 +167,22 @@ def _add_memory(driver, gpu):
             gpu.view(address, size)[:] = bytes([data]) * size
         _put(gpu, stream, Item(work))
 
+    def memcpy_dtod_async(dest, src, size, stream=None):
+        target, source = int(dest), int(src)
+        gpu.view(target, size)
+        gpu.view(source, size)
+
+        def work():
+            gpu.view(target, size)[:] = bytes(gpu.view(source, size))
+        _put(gpu, stream, Item(work))
+
+    def mem_get_info():
+        gpu.check_active()
+        with gpu.lock:
+            return gpu.total_bytes - sum(nbytes for _, nbytes in gpu.blocks.values()), gpu.total_bytes
+
     for value in (DeviceAllocation, PagelockedHostAllocation, mem_alloc, pagelocked_empty, memcpy_htod_async,
-                  memcpy_dtoh_async, memset_d8_async):
+                  memcpy_dtoh_async, memset_d8_async, memcpy_dtod_async, mem_get_info):
         setattr(driver, value.__name__, value)
 
 

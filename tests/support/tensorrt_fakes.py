@@ -87,6 +87,14 @@ class IProgressMonitor:
         raise TypeError("pure virtual function")
 
 
+class IProfiler:
+    def __init__(self):
+        self._initialised = True
+
+    def report_layer_time(self, layer_name, ms):
+        raise TypeError("pure virtual function")
+
+
 class ITensor:
     dtype = Value()
     shape = Value()

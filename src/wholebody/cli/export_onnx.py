@@ -73,8 +73,10 @@ def _onnx(args: argparse.Namespace) -> int:
     if args.json:
         print(card_to_json(card))
         return OK
-    kinds = ", " + " and ".join(head.kind for head in card.heads) if card.input.box_padding else ""
-    print("wrote %s: %s, %s%s" % (args.output, card.name, loaded.skeleton.name, kinds))
+    about = [card.name] + ([loaded.skeleton.name] if loaded.skeleton else [])
+    if card.input.box_padding:
+        about.append(" and ".join(head.kind for head in card.heads))
+    print("wrote %s: %s" % (args.output, ", ".join(about)))
     for note in notes_on(loaded, options):
         print("Note: " + note)
     if card.input.crop is not None:
@@ -82,6 +84,8 @@ def _onnx(args: argparse.Namespace) -> int:
               % ("--face" if card.input.crop.kind == "face" else "--hands", args.output))
     if args.batch in (None, 1) and any(head.kind == "paf" for head in card.heads):
         print("Next: wb-run --engine %s --source photo.jpg --overlay out" % args.output)
+    elif any(head.kind == "embedding" for head in card.heads):
+        print("Next: wb-run --source video.mp4 --track alphapose --looks %s --video out.mp4" % args.output)
     return OK
 
 

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from wholebody.runtime.sinks import Sink
     from wholebody.runtime.soak import SoakLog
     from wholebody.runtime.tracking import TrackOptions
+    from wholebody.skeletons import Skeleton
 
 STDOUT = "-"
 IN_FLIGHT = 3  # as wholebody.runtime.pipeline.PipelineOptions has it
 SCALES = ("input", "net", "output", "unit", "centred")
+WAYS = ("oks", "alphapose", "poseflow")  # as wholebody.runtime.tracking has them
 VARIANTS = ("body", "foot", "face", "hand21", "hand42")
 MAPS = ("parts", "background", "pafs")
 
@@ -65,7 +67,11 @@ def _parser() -> Parser:
     people = parser.add_argument_group("people")
     people.add_argument("--number-people-max", type=_people, default=-1, metavar="N",
                         help="keep the N best people; -1 keeps all")
-    people.add_argument("--track", action="store_true", help="the same number for the same person, frame after frame")
+    people.add_argument("--track", choices=WAYS, nargs="?", const=WAYS[0], default="",
+                        help="the same number for the same person, frame after frame: by poses and boxes (oks, also "
+                             "without a word), by AlphaPose's stages of looks and places, or by PoseFlow")
+    people.add_argument("--looks", metavar="HOW", default="",
+                        help="of --track alphapose: colours (of clothes), or a network that tells people apart")
     people.add_argument("--smooth", action="store_true", help="keypoints that do not tremble (One-Euro filter)")
     people.add_argument("--maximize-positives", action="store_true",
                         help="lower the thresholds: more people, more mistakes")
@@ -152,7 +158,7 @@ def _run(args: argparse.Namespace) -> int:
             lengths = [source.length for source in sources if source.length is not None]
             progress = Progress(sum(lengths) if len(lengths) == len(sources) else None, args.quiet)
         options = PipelineOptions(args.keypoint_scale, args.part_candidates, args.in_flight, args.limit, args.duration,
-                                  _tracking(args), args.hold_fps)
+                                  _tracking(args, stack, estimate.skeleton), args.hold_fps)
         try:
             summary = run_feeds([Feed(source, watchers + own) for source, own in zip(sources, sinks)], estimate,
                                 options, progress)
@@ -169,11 +175,16 @@ def _run(args: argparse.Namespace) -> int:
     return REFUSED if grows else OK
 
 
-def _tracking(args: argparse.Namespace) -> "Optional[TrackOptions]":
+def _tracking(args: argparse.Namespace, stack: contextlib.ExitStack, skeleton: "Skeleton") -> "Optional[TrackOptions]":
+    from wholebody.errors import CardError
     from wholebody.runtime.tracking import TrackOptions
+    from wholebody.runtime.tracking.looks import open_appearance
+    if args.looks and args.track != "alphapose":
+        raise CardError("--looks is for --track alphapose")
     if not (args.track or args.smooth):
         return None
-    return TrackOptions(smooth=args.smooth, ids=args.track)
+    looks = stack.enter_context(open_appearance(args.looks, skeleton, args.threads, args.trust)) if args.looks else None
+    return TrackOptions(smooth=args.smooth, ids=bool(args.track), way=args.track or WAYS[0], appearance=looks)
 
 
 def _report_memory(soak: "SoakLog") -> bool:

@@ -45,3 +45,5 @@ def test_both_networks_are_the_engine_and_crowds_go_through_what_follows_their_b
 def test_what_is_not_counted_for_two_networks_is_said(told):
     assert told["expected"] is None
     assert "roofline" in told["not_measured"]
+    assert told["layers"] == []
+    assert "does not tell" in told["not_measured"]["layers of pose"]

@@ -64,4 +64,5 @@ class CheckedDevice(Device):
         raise NotImplementedError
 
     mapped_array = new_event = record = wait = wait_host = elapsed_ms = _unused
+    memory = copy = _unused
     capture = launch_graph = drop_graph = _unused
