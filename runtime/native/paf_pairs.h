@@ -1,0 +1,245 @@
+// Which pairs of candidates the field of a limb does not rule out: each is looked at in a few samples first.
+#ifndef WHOLEBODY_PAF_PAIRS_H
+#define WHOLEBODY_PAF_PAIRS_H
+
+#include <cmath>
+
+#include "paf_field.h"
+
+namespace wholebody {
+
+constexpr int32_t kSamplesMin = 5, kSamplesMax = 25;
+constexpr int32_t kPairLanes = 8;
+
+// What every limb of a frame shares.
+struct ScoringRules {
+    int32_t spare[kSamplesMax + 1] = {};  // samples of n that need not be accepted; below 0 if all are too few
+    int32_t most_spare = 0;
+    double near = 0;                      // pixels: closer pairs that fail get near_score
+    float near_squared = 0;               // and a little more
+    float threshold = 0, near_score = 0;
+    float certain = 0;  // pixels: along the longer side, pairs shorter than this can spare no sample
+
+    void prepare(const Grid &grid, const wb_paf_config &config);
+};
+
+// Candidates as vectors read them: kPairLanes - 1 more than there are.
+struct Points {
+    int32_t count = 0;
+    std::vector<float> x, y;
+    std::vector<float> field_x, field_y;  // there
+
+    void set(const Peak *peaks, int32_t number);
+};
+
+// Some pairs of one limb.
+struct Pairs {
+    int32_t size = 0, room = 0;
+    std::vector<int32_t> first, second;  // candidates
+    std::vector<float> x, y;             // of the first
+    std::vector<float> step_x, step_y;   // between samples
+    std::vector<int32_t> samples;        // how many
+    // Those that may connect: their places among the pairs, how many samples may still fail (at least as many as really
+    // may), steps, and of the sample looked at pixel and field.
+    int32_t listed = 0;
+    std::vector<int32_t> places, left, pixel_x, pixel_y;
+    std::vector<float> listed_step_x, listed_step_y, field_x, field_y;
+
+    void reserve(int32_t starts, int32_t ends);
+};
+
+typedef Lanes<kPairLanes>::Floats PairFloats;
+typedef Lanes<kPairLanes>::Bits PairBits;
+
+// The pixels of eight samples, `sample` steps from `start`.
+WB_INLINE void nearest_of(const PairFloats &start, const PairFloats &step, const PairFloats &sample, int32_t size,
+                          PairBits &pixel) {
+    pixel = __builtin_convertvector((start + sample * step) + 0.5f, PairBits);
+    pixel = pixel < size - 1 ? pixel : PairBits{} + (size - 1);
+    pixel = pixel > 0 ? pixel : PairBits{};
+}
+
+// The field at some pixels, four by four.
+template <typename Reader>
+WB_INLINE void read_all(const Reader &reader, const int32_t *xs, const int32_t *ys, int32_t count, float *field_x,
+                        float *field_y) {
+    for (int32_t i = 0; i < count; i += 4) {
+        Quad quads[4];
+        Lanes<4>::Floats x, y;
+        for (int lane = 0; lane < 4; ++lane) reader.at(xs[i + lane], ys[i + lane], quads[lane]);
+        sums_of(quads, x, y);
+        store(field_x + i, x);
+        store(field_y + i, y);
+    }
+}
+
+WB_INLINE void absolute(const PairFloats &value, PairFloats &size) { size = (PairFloats)((PairBits)value & 0x7fffffff); }
+
+template <typename Vector, typename Value>
+WB_INLINE void get(Vector &vector, const std::vector<Value> &values, int32_t i) {
+    load(vector, values.data() + i);
+}
+
+template <typename Vector, typename Value>
+WB_INLINE void put(std::vector<Value> &values, int32_t i, const Vector &vector) {
+    store(values.data() + i, vector);
+}
+
+template <typename Vector, typename Value>
+WB_INLINE void gather(Vector &vector, const std::vector<Value> &values, const int32_t *places) {
+    const Value *from = values.data();
+    vector = Vector{from[places[0]], from[places[1]], from[places[2]], from[places[3]],
+                    from[places[4]], from[places[5]], from[places[6]], from[places[7]]};
+}
+
+// Set where a sample in direction dx, dy is sure to fail, rounding included (that of dx and dy too).
+WB_INLINE void judge(const ScoringRules &rules, const PairFloats &field_x, const PairFloats &field_y,
+                     const PairFloats &dx, const PairFloats &dy, PairBits &fails) {
+    PairFloats size_x, size_y;
+    absolute(field_x, size_x);
+    absolute(field_y, size_y);
+    const PairFloats least = rules.threshold * 0.9999f - 1e-6f * (size_x + size_y), along = dx * field_x + dy * field_y;
+    fails = (least > 0.0f) & ~((along > 0.0f) & (along * along > least * least * (dx * dx + dy * dy)));
+}
+
+// Appends the pairs of one start with all ends, their first sample judged: it is the start itself.
+WB_INLINE void add_start(const ScoringRules &rules, const Points &starts, const Points &ends, int32_t start,
+                         int32_t width, int32_t height, Pairs &pairs) {
+    const PairFloats from_x = PairFloats{} + starts.x[start], from_y = PairFloats{} + starts.y[start];
+    const PairFloats field_x = PairFloats{} + starts.field_x[start], field_y = PairFloats{} + starts.field_y[start];
+    PairBits end = {0, 1, 2, 3, 4, 5, 6, 7};
+    for (int32_t i = 0, out = pairs.size; i < ends.count; i += kPairLanes, out += kPairLanes, end += kPairLanes) {
+        PairFloats x, y, longest, high;
+        PairBits pixel, fails;
+        get(x, ends.x, i);
+        get(y, ends.y, i);
+        const PairFloats dx = x - from_x, dy = y - from_y, squared = dx * dx + dy * dy;
+        absolute(dx, longest);
+        absolute(dy, high);
+        longest = longest > high ? longest : high;
+        // A pair that is close is scored in any case.
+        const PairBits spare =
+            ((longest > rules.certain) & rules.most_spare) + ((squared < rules.near_squared) & kSamplesMax);
+        judge(rules, field_x, field_y, dx, dy, fails);
+        put(pairs.left, out, spare + fails);
+        for (int lane = 0; lane < kPairLanes; ++lane) longest[lane] = std::sqrt(5.0f * longest[lane]);
+        PairBits samples = __builtin_convertvector(longest + 0.5f, PairBits);
+        samples = samples > kSamplesMax ? PairBits{} + kSamplesMax : samples;
+        samples = samples < kSamplesMin ? PairBits{} + kSamplesMin : samples;
+        const PairFloats share = __builtin_convertvector(samples, PairFloats), step_x = dx / share, step_y = dy / share;
+        const PairFloats middle = __builtin_convertvector(samples >> 1, PairFloats);
+        nearest_of(from_x, step_x, middle, width, pixel);
+        put(pairs.pixel_x, out, pixel);
+        nearest_of(from_y, step_y, middle, height, pixel);
+        put(pairs.pixel_y, out, pixel);
+        put(pairs.first, out, PairBits{} + start);
+        put(pairs.second, out, end);
+        put(pairs.x, out, from_x);
+        put(pairs.y, out, from_y);
+        put(pairs.step_x, out, step_x);
+        put(pairs.step_y, out, step_y);
+        put(pairs.listed_step_x, out, step_x);
+        put(pairs.listed_step_y, out, step_y);
+        put(pairs.samples, out, samples);
+    }
+    pairs.size += ends.count;
+}
+
+// Judges the samples read of the listed pairs, whose steps are given, and keeps those that leave hope.
+WB_INLINE void keep_promising(const ScoringRules &rules, Pairs &pairs) {
+    const PairBits lanes = {0, 1, 2, 3, 4, 5, 6, 7};
+    int32_t kept = 0, *places = pairs.places.data(), *left = pairs.left.data();
+    for (int32_t i = 0; i < pairs.listed; i += kPairLanes) {
+        PairFloats field_x, field_y, step_x, step_y;
+        PairBits fails, spare, place;
+        get(field_x, pairs.field_x, i);
+        get(field_y, pairs.field_y, i);
+        get(step_x, pairs.listed_step_x, i);
+        get(step_y, pairs.listed_step_y, i);
+        get(spare, pairs.left, i);
+        get(place, pairs.places, i);
+        judge(rules, field_x, field_y, step_x, step_y, fails);
+        int32_t of[kPairLanes], still[kPairLanes];
+        store(of, place);
+        store(still, (spare + fails) | (lanes >= pairs.listed - i));
+        // Without a branch, which nobody could predict.
+        for (int lane = 0; lane < kPairLanes; ++lane) {
+            places[kept] = of[lane];
+            left[kept] = still[lane];
+            kept += ~static_cast<uint32_t>(still[lane]) >> 31;
+        }
+    }
+    pairs.listed = kept;
+}
+
+// Lists the pairs of which the middle sample leaves hope.
+template <typename Reader>
+WB_INLINE void look_at_middles(const ScoringRules &rules, const Reader &reader, Pairs &pairs) {
+    pairs.listed = pairs.size;
+    put(pairs.pixel_x, pairs.size, PairBits{});
+    put(pairs.pixel_y, pairs.size, PairBits{});
+    read_all(reader, pairs.pixel_x.data(), pairs.pixel_y.data(), pairs.size, pairs.field_x.data(), pairs.field_y.data());
+    PairBits place = {0, 1, 2, 3, 4, 5, 6, 7};
+    for (int32_t i = 0; i < pairs.size; i += kPairLanes, place += kPairLanes) put(pairs.places, i, place);
+    keep_promising(rules, pairs);
+}
+
+// Keeps of the listed pairs those of which one more sample, `eighths` of the way, leaves hope.
+template <typename Reader>
+WB_INLINE void look_again(const ScoringRules &rules, const Reader &reader, int eighths, Pairs &pairs) {
+    put(pairs.places, pairs.listed, PairBits{});
+    for (int32_t i = 0; i < pairs.listed; i += kPairLanes) {
+        PairFloats x, y, step_x, step_y;
+        PairBits samples, pixel;
+        const int32_t *of = &pairs.places[i];
+        gather(x, pairs.x, of);
+        gather(y, pairs.y, of);
+        gather(step_x, pairs.step_x, of);
+        gather(step_y, pairs.step_y, of);
+        gather(samples, pairs.samples, of);
+        const PairFloats sample = __builtin_convertvector(samples * eighths >> 3, PairFloats);
+        nearest_of(x, step_x, sample, reader.width, pixel);
+        put(pairs.pixel_x, i, pixel);
+        nearest_of(y, step_y, sample, reader.height, pixel);
+        put(pairs.pixel_y, i, pixel);
+        put(pairs.listed_step_x, i, step_x);
+        put(pairs.listed_step_y, i, step_y);
+    }
+    read_all(reader, pairs.pixel_x.data(), pairs.pixel_y.data(), pairs.listed, pairs.field_x.data(),
+             pairs.field_y.data());
+    keep_promising(rules, pairs);
+}
+
+// Lists the pairs that are not ruled out by their first sample and a few more: a wrong pair has nothing at its middle
+// or between.
+template <typename Reader>
+WB_INLINE void list_promising(const ScoringRules &rules, const Reader &reader, Pairs &pairs) {
+    const int32_t few = 4;
+    look_at_middles(rules, reader, pairs);
+    for (int eighths : {2, 6, 3, 5, 1, 7}) {
+        const int32_t before = pairs.listed;
+        if (before < few) return;
+        look_again(rules, reader, eighths, pairs);
+        if (before - pairs.listed < before / 4) return;  // what is left is scored sooner
+    }
+}
+
+// The field at the starts.
+template <typename Reader>
+WB_INLINE void read_starts(const Reader &reader, Points &starts, Pairs &pairs) {
+    for (int32_t i = 0; i < starts.count; i += kPairLanes) {
+        PairFloats x, y;
+        PairBits pixel;
+        get(x, starts.x, i);
+        get(y, starts.y, i);
+        nearest_of(x, PairFloats{}, PairFloats{}, reader.width, pixel);
+        put(pairs.pixel_x, i, pixel);
+        nearest_of(y, PairFloats{}, PairFloats{}, reader.height, pixel);
+        put(pairs.pixel_y, i, pixel);
+    }
+    read_all(reader, pairs.pixel_x.data(), pairs.pixel_y.data(), starts.count, starts.field_x.data(),
+             starts.field_y.data());
+}
+
+}  // namespace wholebody
+#endif
