@@ -35,14 +35,13 @@ struct Points {
 // Some pairs of one limb.
 struct Pairs {
     int32_t size = 0, room = 0;
-    std::vector<int32_t> first, second;  // candidates
-    std::vector<float> x, y;             // of the first
-    std::vector<float> step_x, step_y;   // between samples
-    std::vector<int32_t> samples;        // how many
+    std::vector<float> x, y;            // of the start
+    std::vector<float> step_x, step_y;  // between samples
+    std::vector<int32_t> samples;       // how many
     // Those that may connect: their places among the pairs, how many samples may still fail (at least as many as really
-    // may), steps, and of the sample looked at pixel and field.
+    // may), steps, and of the sample looked at what its reader found and the field.
     int32_t listed = 0;
-    std::vector<int32_t> places, left, pixel_x, pixel_y;
+    std::vector<int32_t> places, left, where, weights;
     std::vector<float> listed_step_x, listed_step_y, field_x, field_y;
 
     void reserve(int32_t starts, int32_t ends);
@@ -51,22 +50,23 @@ struct Pairs {
 typedef Lanes<kPairLanes>::Floats PairFloats;
 typedef Lanes<kPairLanes>::Bits PairBits;
 
-// The pixels of eight samples, `sample` steps from `start`.
-WB_INLINE void nearest_of(const PairFloats &start, const PairFloats &step, const PairFloats &sample, int32_t size,
-                          PairBits &pixel) {
-    pixel = __builtin_convertvector((start + sample * step) + 0.5f, PairBits);
-    pixel = pixel < size - 1 ? pixel : PairBits{} + (size - 1);
-    pixel = pixel > 0 ? pixel : PairBits{};
+// A sample's pixel along one axis.
+template <typename Floats, typename Bits>
+WB_INLINE void nearest(const Floats &position, int32_t size, Bits &pixel) {
+    pixel = __builtin_convertvector(position + 0.5f, Bits);
+    pixel = pixel < size - 1 ? pixel : Bits{} + (size - 1);
+    pixel = pixel > 0 ? pixel : Bits{};
 }
 
-// The field at some pixels, four by four.
+// The field at some pixels that the reader has found, four by four.
 template <typename Reader>
-WB_INLINE void read_all(const Reader &reader, const int32_t *xs, const int32_t *ys, int32_t count, float *field_x,
-                        float *field_y) {
+WB_INLINE void read_all(const Reader &reader, int32_t count, Pairs &pairs) {
+    const int32_t *where = pairs.where.data(), *weights = pairs.weights.data();
+    float *field_x = pairs.field_x.data(), *field_y = pairs.field_y.data();
     for (int32_t i = 0; i < count; i += 4) {
         Quad quads[4];
         Lanes<4>::Floats x, y;
-        for (int lane = 0; lane < 4; ++lane) reader.at(xs[i + lane], ys[i + lane], quads[lane]);
+        for (int lane = 0; lane < 4; ++lane) reader.at(where[i + lane], weights[i + lane], quads[lane]);
         sums_of(quads, x, y);
         store(field_x + i, x);
         store(field_y + i, y);
@@ -92,6 +92,17 @@ WB_INLINE void gather(Vector &vector, const std::vector<Value> &values, const in
                     from[places[4]], from[places[5]], from[places[6]], from[places[7]]};
 }
 
+// Finds the samples at x, y.
+template <typename Reader>
+WB_INLINE void find(const Reader &reader, const PairFloats &x, const PairFloats &y, int32_t i, Pairs &pairs) {
+    PairBits pixel_x, pixel_y, where, weights;
+    nearest(x, reader.width, pixel_x);
+    nearest(y, reader.height, pixel_y);
+    reader.find(pixel_x, pixel_y, where, weights);
+    put(pairs.where, i, where);
+    put(pairs.weights, i, weights);
+}
+
 // Set where a sample in direction dx, dy is sure to fail, rounding included (that of dx and dy too).
 WB_INLINE void judge(const ScoringRules &rules, const PairFloats &field_x, const PairFloats &field_y,
                      const PairFloats &dx, const PairFloats &dy, PairBits &fails) {
@@ -103,14 +114,14 @@ WB_INLINE void judge(const ScoringRules &rules, const PairFloats &field_x, const
 }
 
 // Appends the pairs of one start with all ends, their first sample judged: it is the start itself.
-WB_INLINE void add_start(const ScoringRules &rules, const Points &starts, const Points &ends, int32_t start,
-                         int32_t width, int32_t height, Pairs &pairs) {
+template <typename Reader>
+WB_INLINE void add_start(const ScoringRules &rules, const Reader &reader, const Points &starts, const Points &ends,
+                         int32_t start, Pairs &pairs) {
     const PairFloats from_x = PairFloats{} + starts.x[start], from_y = PairFloats{} + starts.y[start];
     const PairFloats field_x = PairFloats{} + starts.field_x[start], field_y = PairFloats{} + starts.field_y[start];
-    PairBits end = {0, 1, 2, 3, 4, 5, 6, 7};
-    for (int32_t i = 0, out = pairs.size; i < ends.count; i += kPairLanes, out += kPairLanes, end += kPairLanes) {
+    for (int32_t i = 0, out = pairs.size; i < ends.count; i += kPairLanes, out += kPairLanes) {
         PairFloats x, y, longest, high;
-        PairBits pixel, fails;
+        PairBits fails;
         get(x, ends.x, i);
         get(y, ends.y, i);
         const PairFloats dx = x - from_x, dy = y - from_y, squared = dx * dx + dy * dy;
@@ -121,43 +132,38 @@ WB_INLINE void add_start(const ScoringRules &rules, const Points &starts, const 
         const PairBits spare =
             ((longest > rules.certain) & rules.most_spare) + ((squared < rules.near_squared) & kSamplesMax);
         judge(rules, field_x, field_y, dx, dy, fails);
-        put(pairs.left, out, spare + fails);
         for (int lane = 0; lane < kPairLanes; ++lane) longest[lane] = std::sqrt(5.0f * longest[lane]);
         PairBits samples = __builtin_convertvector(longest + 0.5f, PairBits);
         samples = samples > kSamplesMax ? PairBits{} + kSamplesMax : samples;
         samples = samples < kSamplesMin ? PairBits{} + kSamplesMin : samples;
         const PairFloats share = __builtin_convertvector(samples, PairFloats), step_x = dx / share, step_y = dy / share;
         const PairFloats middle = __builtin_convertvector(samples >> 1, PairFloats);
-        nearest_of(from_x, step_x, middle, width, pixel);
-        put(pairs.pixel_x, out, pixel);
-        nearest_of(from_y, step_y, middle, height, pixel);
-        put(pairs.pixel_y, out, pixel);
-        put(pairs.first, out, PairBits{} + start);
-        put(pairs.second, out, end);
         put(pairs.x, out, from_x);
         put(pairs.y, out, from_y);
         put(pairs.step_x, out, step_x);
         put(pairs.step_y, out, step_y);
-        put(pairs.listed_step_x, out, step_x);
-        put(pairs.listed_step_y, out, step_y);
         put(pairs.samples, out, samples);
+        put(pairs.left, out, spare + fails);
+        find(reader, from_x + middle * step_x, from_y + middle * step_y, out, pairs);
     }
     pairs.size += ends.count;
 }
 
 // Judges the samples read of the listed pairs, whose steps are given, and keeps those that leave hope.
-WB_INLINE void keep_promising(const ScoringRules &rules, Pairs &pairs) {
+template <bool All>
+WB_INLINE void keep_promising(const ScoringRules &rules, const std::vector<float> &steps_x,
+                              const std::vector<float> &steps_y, Pairs &pairs) {
     const PairBits lanes = {0, 1, 2, 3, 4, 5, 6, 7};
     int32_t kept = 0, *places = pairs.places.data(), *left = pairs.left.data();
     for (int32_t i = 0; i < pairs.listed; i += kPairLanes) {
         PairFloats field_x, field_y, step_x, step_y;
-        PairBits fails, spare, place;
+        PairBits fails, spare, place = lanes + i;
         get(field_x, pairs.field_x, i);
         get(field_y, pairs.field_y, i);
-        get(step_x, pairs.listed_step_x, i);
-        get(step_y, pairs.listed_step_y, i);
+        get(step_x, steps_x, i);
+        get(step_y, steps_y, i);
         get(spare, pairs.left, i);
-        get(place, pairs.places, i);
+        if (!All) get(place, pairs.places, i);
         judge(rules, field_x, field_y, step_x, step_y, fails);
         int32_t of[kPairLanes], still[kPairLanes];
         store(of, place);
@@ -166,7 +172,7 @@ WB_INLINE void keep_promising(const ScoringRules &rules, Pairs &pairs) {
         for (int lane = 0; lane < kPairLanes; ++lane) {
             places[kept] = of[lane];
             left[kept] = still[lane];
-            kept += ~static_cast<uint32_t>(still[lane]) >> 31;
+            kept += static_cast<int32_t>(~static_cast<uint32_t>(still[lane]) >> 31);
         }
     }
     pairs.listed = kept;
@@ -176,12 +182,10 @@ WB_INLINE void keep_promising(const ScoringRules &rules, Pairs &pairs) {
 template <typename Reader>
 WB_INLINE void look_at_middles(const ScoringRules &rules, const Reader &reader, Pairs &pairs) {
     pairs.listed = pairs.size;
-    put(pairs.pixel_x, pairs.size, PairBits{});
-    put(pairs.pixel_y, pairs.size, PairBits{});
-    read_all(reader, pairs.pixel_x.data(), pairs.pixel_y.data(), pairs.size, pairs.field_x.data(), pairs.field_y.data());
-    PairBits place = {0, 1, 2, 3, 4, 5, 6, 7};
-    for (int32_t i = 0; i < pairs.size; i += kPairLanes, place += kPairLanes) put(pairs.places, i, place);
-    keep_promising(rules, pairs);
+    put(pairs.where, pairs.size, PairBits{});
+    put(pairs.weights, pairs.size, PairBits{});
+    read_all(reader, pairs.size, pairs);
+    keep_promising<true>(rules, pairs.step_x, pairs.step_y, pairs);
 }
 
 // Keeps of the listed pairs those of which one more sample, `eighths` of the way, leaves hope.
@@ -190,7 +194,7 @@ WB_INLINE void look_again(const ScoringRules &rules, const Reader &reader, int e
     put(pairs.places, pairs.listed, PairBits{});
     for (int32_t i = 0; i < pairs.listed; i += kPairLanes) {
         PairFloats x, y, step_x, step_y;
-        PairBits samples, pixel;
+        PairBits samples;
         const int32_t *of = &pairs.places[i];
         gather(x, pairs.x, of);
         gather(y, pairs.y, of);
@@ -198,16 +202,12 @@ WB_INLINE void look_again(const ScoringRules &rules, const Reader &reader, int e
         gather(step_y, pairs.step_y, of);
         gather(samples, pairs.samples, of);
         const PairFloats sample = __builtin_convertvector(samples * eighths >> 3, PairFloats);
-        nearest_of(x, step_x, sample, reader.width, pixel);
-        put(pairs.pixel_x, i, pixel);
-        nearest_of(y, step_y, sample, reader.height, pixel);
-        put(pairs.pixel_y, i, pixel);
+        find(reader, x + sample * step_x, y + sample * step_y, i, pairs);
         put(pairs.listed_step_x, i, step_x);
         put(pairs.listed_step_y, i, step_y);
     }
-    read_all(reader, pairs.pixel_x.data(), pairs.pixel_y.data(), pairs.listed, pairs.field_x.data(),
-             pairs.field_y.data());
-    keep_promising(rules, pairs);
+    read_all(reader, pairs.listed, pairs);
+    keep_promising<false>(rules, pairs.listed_step_x, pairs.listed_step_y, pairs);
 }
 
 // Lists the pairs that are not ruled out by their first sample and a few more: a wrong pair has nothing at its middle
@@ -229,16 +229,13 @@ template <typename Reader>
 WB_INLINE void read_starts(const Reader &reader, Points &starts, Pairs &pairs) {
     for (int32_t i = 0; i < starts.count; i += kPairLanes) {
         PairFloats x, y;
-        PairBits pixel;
         get(x, starts.x, i);
         get(y, starts.y, i);
-        nearest_of(x, PairFloats{}, PairFloats{}, reader.width, pixel);
-        put(pairs.pixel_x, i, pixel);
-        nearest_of(y, PairFloats{}, PairFloats{}, reader.height, pixel);
-        put(pairs.pixel_y, i, pixel);
+        find(reader, x, y, i, pairs);
     }
-    read_all(reader, pairs.pixel_x.data(), pairs.pixel_y.data(), starts.count, starts.field_x.data(),
-             starts.field_y.data());
+    read_all(reader, starts.count, pairs);
+    std::copy(pairs.field_x.begin(), pairs.field_x.begin() + starts.count, starts.field_x.begin());
+    std::copy(pairs.field_y.begin(), pairs.field_y.begin() + starts.count, starts.field_y.begin());
 }
 
 }  // namespace wholebody

@@ -28,15 +28,13 @@ WB_INLINE float mean_of(const ScoringRules &rules, const Reader &reader, const P
     int32_t accepted = 0;
     for (int32_t begun = 0; begun < count; begun += 4, samples += 4) {
         const Floats sample = __builtin_convertvector(samples, Floats);
-        Bits x = __builtin_convertvector((a.x + sample * step.x) + 0.5f, Bits);
-        Bits y = __builtin_convertvector((a.y + sample * step.y) + 0.5f, Bits);
-        x = x < reader.width - 1 ? x : Bits{} + (reader.width - 1);
-        x = x > 0 ? x : Bits{};
-        y = y < reader.height - 1 ? y : Bits{} + (reader.height - 1);
-        y = y > 0 ? y : Bits{};
+        Bits x, y, where, weights;
+        nearest(a.x + sample * step.x, reader.width, x);
+        nearest(a.y + sample * step.y, reader.height, y);
+        reader.find(x, y, where, weights);
         Quad quads[4];
         Floats field_x, field_y;
-        for (int lane = 0; lane < 4; ++lane) reader.at(x[lane], y[lane], quads[lane]);
+        for (int lane = 0; lane < 4; ++lane) reader.at(where[lane], weights[lane], quads[lane]);
         sums_of(quads, field_x, field_y);
         Floats dots = unit.x * field_x + unit.y * field_y;
         const Bits passes = (dots > rules.threshold) & (samples < count);
@@ -69,17 +67,18 @@ WB_INLINE void score_limb(const ScoringRules &rules, const Reader &reader, const
     Pairs &pairs = candidates.pairs;
     const int32_t number = candidates.starts.count, ends = candidates.ends.count;
     read_starts(reader, candidates.starts, pairs);
-    for (int32_t start = 0; start < number; ++start) {
-        add_start(rules, candidates.starts, candidates.ends, start, reader.width, reader.height, pairs);
+    for (int32_t start = 0, earliest = 0; start < number; ++start) {
+        add_start(rules, reader, candidates.starts, candidates.ends, start, pairs);
         if (start + 1 < number && pairs.size + ends <= pairs.room) continue;
         list_promising(rules, reader, pairs);
         for (int32_t i = 0; i < pairs.listed; ++i) {
-            const int32_t first = pairs.first[pairs.places[i]], second = pairs.second[pairs.places[i]];
+            const int32_t first = earliest + pairs.places[i] / ends, second = pairs.places[i] % ends;
             const Peak &a = starts[first], &b = stops[second];
             const float paf = score_pair(rules, reader, a, b);
             if (paf > kEpsilon) connections.push_back({total_of(paf, a, b), paf, limb, first, second});
         }
         pairs.size = 0;
+        earliest = start + 1;
     }
 }
 
@@ -133,7 +132,7 @@ void Pairs::reserve(int32_t starts, int32_t ends) {
     const size_t most = static_cast<size_t>(room) + 2 * kPairLanes;
     for (std::vector<float> *values : {&x, &y, &step_x, &step_y, &listed_step_x, &listed_step_y, &field_x, &field_y})
         values->resize(most);
-    for (std::vector<int32_t> *values : {&first, &second, &samples, &places, &left, &pixel_x, &pixel_y})
+    for (std::vector<int32_t> *values : {&samples, &places, &left, &where, &weights})
         values->resize(most);
 }
 
@@ -157,10 +156,49 @@ void LimbScorer::score(const Grid &grid, const Field &field, const Peaks &peaks,
     }
 }
 
-void sort_connections(std::vector<Connection> &connections) {
-    std::sort(connections.begin(), connections.end(), [](const Connection &p, const Connection &q) {
+namespace {
+
+// A number of the same order as a float's, above that of every smaller one; both zeros are alike.
+uint32_t rank_of(float value) {
+    uint32_t bits;
+    value += 0.0f;
+    std::memcpy(&bits, &value, sizeof(bits));
+    return bits >> 31 ? ~bits : bits | 0x80000000u;
+}
+
+}  // namespace
+
+void ConnectionSorter::sort(std::vector<Connection> &connections) {
+    const size_t count = connections.size();
+    const auto before = [](const Connection &p, const Connection &q) {
         return std::tie(p.total, p.paf, p.limb, p.a, p.b) > std::tie(q.total, q.paf, q.limb, q.a, q.b);
-    });
+    };
+    // By the totals alone first, as whole numbers, a few bits at a time.
+    keys_.resize(count);
+    other_.resize(count);
+    uint32_t counts[kPasses][kBuckets] = {};
+    for (size_t i = 0; i < count; ++i) {
+        const uint32_t rank = ~rank_of(connections[i].total);
+        keys_[i] = {rank, static_cast<uint32_t>(i)};
+        for (int pass = 0; pass < kPasses; ++pass) ++counts[pass][rank >> (pass * kBits) & (kBuckets - 1)];
+    }
+    for (int pass = 0; pass < kPasses; ++pass) {
+        uint32_t begin = 0;
+        for (uint32_t &number : counts[pass]) {
+            const uint32_t in_bucket = number;
+            number = begin;
+            begin += in_bucket;
+        }
+        for (const Key &key : keys_) other_[counts[pass][key.rank >> (pass * kBits) & (kBuckets - 1)]++] = key;
+        keys_.swap(other_);
+    }
+    sorted_.resize(count);
+    for (size_t i = 0; i < count; ++i) sorted_[i] = connections[keys_[i].place];
+    for (size_t i = 0, end; i < count; i = end) {
+        for (end = i + 1; end < count && keys_[end].rank == keys_[i].rank;) ++end;
+        if (end - i > 1) std::sort(sorted_.begin() + i, sorted_.begin() + end, before);
+    }
+    connections.swap(sorted_);
 }
 
 }  // namespace wholebody

@@ -29,8 +29,19 @@ private:
     FieldRows rows_;
 };
 
-// Descending by total, paf, limb, a, b.
-void sort_connections(std::vector<Connection> &connections);
+// Sorts descending by total, paf, limb, a, b.
+class ConnectionSorter {
+public:
+    void sort(std::vector<Connection> &connections);
+
+private:
+    struct Key {
+        uint32_t rank, place;
+    };
+    static const int kPasses = 4, kBits = 8, kBuckets = 1 << kBits;
+    std::vector<Key> keys_, other_;
+    std::vector<Connection> sorted_;
+};
 
 }  // namespace wholebody
 #endif

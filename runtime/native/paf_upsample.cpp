@@ -42,9 +42,10 @@ void Grid::prepare(int32_t map_height, int32_t map_width, int32_t pixels_per_cel
         phases[i].clear();
         for (const Tap &tap : taps) phases[i].push_back(tap.weight[i]);
     }
-    column_places.clear();
-    for (size_t x = 0; x < columns.size(); ++x)
-        column_places.push_back({columns[x].first, static_cast<int32_t>(x) % pixels_per_cell});
+    places.clear();  // of rows as well
+    const std::vector<Tap> &longer = rows.size() > columns.size() ? rows : columns;
+    for (size_t x = 0; x < longer.size(); ++x)
+        places.push_back({longer[x].first, static_cast<int32_t>(x) % pixels_per_cell});
     doubled.clear();
     for (const Tap &tap : taps)
         for (float weight : tap.weight) doubled.insert(doubled.end(), 2, weight);
@@ -57,6 +58,7 @@ void Grid::prepare(int32_t map_height, int32_t map_width, int32_t pixels_per_cel
     gain = most * most * 1.0001f;  // more than the rounding of sixteen products
     height = map_height * pixels_per_cell;
     width = map_width * pixels_per_cell;
+    shift = pixels_per_cell & (pixels_per_cell - 1) ? 0 : __builtin_ctz(static_cast<uint32_t>(pixels_per_cell));
     stride = pixels_per_cell;
 }
 
