@@ -32,10 +32,11 @@ void spread(const std::vector<Tap> &phases, int32_t cells, std::vector<Tap> &tap
 
 }  // namespace
 
-void Grid::prepare(int32_t map_height, int32_t map_width, int32_t pixels_per_cell, double kernel_a) {
+void Grid::prepare(int32_t map_height, int32_t map_width, int32_t pixels_per_cell, double a) {
     if (stride == pixels_per_cell && height == map_height * stride && width == map_width * stride) return;
     stride = 0;  // not usable until all is set: an allocation may throw
-    const std::vector<Tap> taps = phases_of(pixels_per_cell, kernel_a);
+    const std::vector<Tap> taps = phases_of(pixels_per_cell, a);
+    kernel_a = a;
     spread(taps, map_height, rows);
     spread(taps, map_width, columns);
     for (int i = 0; i < 4; ++i) {

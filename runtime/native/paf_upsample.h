@@ -25,9 +25,10 @@ struct Grid {
     std::vector<Place> places;
     std::vector<float> phases[4];  // the same weights, by tap
     std::vector<float> doubled;    // by phase: w0 w0 w1 w1 w2 w2 w3 w3
+    double kernel_a = 0;
     float gain = 0;                // a pixel is at most this times the largest absolute value around it
 
-    void prepare(int32_t map_height, int32_t map_width, int32_t pixels_per_cell, double kernel_a);
+    void prepare(int32_t map_height, int32_t map_width, int32_t pixels_per_cell, double a);
     float at(const Plane &plane, int32_t x, int32_t y) const;
 };
 

@@ -1,0 +1,55 @@
+// Where a map's upsampled surface may have peaks, for strides 4 and 8, in vectors as wide as the machine has.
+//
+// A patch is the stride x stride pixels between four cells: all are sums over the same 4 x 4 cells. Patch (0, 0) has the
+// cell (0, 0) at its lower right, so that half of it lies beyond the map.
+#ifndef WHOLEBODY_PAF_PATCHES_H
+#define WHOLEBODY_PAF_PATCHES_H
+
+#include "paf_upsample.h"
+
+namespace wholebody {
+
+constexpr int32_t kStrideMax = 8;
+constexpr int32_t kWindow = 7;         // pixels across the centroid's window
+constexpr int32_t kWindowPitch = 8;    // of which the last may be garbage
+constexpr int32_t kWindowCells = 7;    // cells that eight pixels in a row are sums of
+
+class PatchSearch {
+public:
+    // False for strides and kernels that have no fast way: nothing else may be called then.
+    bool prepare(const Grid &grid);
+
+    void begin(const Plane &plane, float threshold);
+    // The numbers of the pixels of a row of patches, 0 to the map's height, that may be peaks: all that are, and few
+    // others, in scan order. Valid until the next call.
+    const std::vector<int32_t> &find(const Grid &grid, const Plane &plane, int32_t row);
+    // The pixels of rows y0 to y1 and columns x to x + 7 (those beyond the map are garbage); y1 - y0 < kWindow.
+    void window(const Grid &grid, const Plane &plane, int32_t x, int32_t y0, int32_t y1, float *out) const;
+
+    // What follows is for the loops themselves.
+    struct Row {
+        const Grid &grid;
+        const Plane &plane;
+        int32_t number;           // of patches
+        float least, slack;       // what a peak exceeds; more than the rounding of a pixel
+        const uint64_t *patches;  // a bit each
+    };
+    float bend = 0;                                       // the slope at a cell is this times its neighbours' difference
+    float down[4][kStrideMax];                            // weights of the four cells, for each pixel of a patch
+    float even[kStrideMax / 2][2][kStrideMax];            // the same of a pixel and its mirror image, half their sum
+    float odd[kStrideMax / 2][2][kStrideMax];             // and difference, in every lane
+    float across_knot[3];                                 // what slope makes of the way from a cell to the first pixel
+    float wide[kStrideMax][kWindowCells][kWindowPitch];   // for eight pixels from each pixel of a tile
+
+private:
+    bool mark_patches(int32_t row);
+
+    int32_t stride_ = 0, height_ = 0, width_ = 0, words_ = 0;
+    float high_ = 0, corner_ = 0, low_ = 0;  // of the threshold: what no cell beside, across and around a patch may pass
+    float threshold_ = 0;
+    std::vector<uint64_t> own_, far_, patches_;  // bits of each row of cells; of a row of patches
+    std::vector<int32_t> found_;
+};
+
+}  // namespace wholebody
+#endif
