@@ -10,7 +10,7 @@ namespace {
 
 const int32_t kWord = 64;
 const float kRounding = 1e-5f;  // more than a pixel's, relative to the largest cell
-const float kCareful = 0.9999f;
+const float kCareful = 0.9999f;  // for the rounding of a pixel's bound
 
 // Which bits are set in some lane.
 template <int Count>
@@ -60,51 +60,69 @@ WB_INLINE void pixels_of(const PatchSearch &search, const typename Lanes<Stride>
     }
 }
 
+// Each lane's neighbour before and after it; the outer lanes are their own.
+WB_INLINE void beside(const Lanes<8>::Floats &value, Lanes<8>::Floats &before, Lanes<8>::Floats &after) {
+    before = WB_SHUFFLE_8(value, 0, 0, 1, 2, 3, 4, 5, 6);
+    after = WB_SHUFFLE_8(value, 1, 2, 3, 4, 5, 6, 7, 7);
+}
+
+WB_INLINE void beside(const Lanes<4>::Floats &value, Lanes<4>::Floats &before, Lanes<4>::Floats &after) {
+    before = WB_SHUFFLE(value, value, 0, 0, 1, 2);
+    after = WB_SHUFFLE(value, value, 1, 2, 3, 3);
+}
+
 struct Spots {
     const PatchSearch::Row &row;
     std::vector<int32_t> &pixels;
     int32_t top, height, width;  // pixels
 
-    // A pixel of the map, which may be a peak.
-    void add(int32_t x, int32_t lane) {
-        if (x >= 0 && x < width) pixels.push_back((top + lane) * width + x);
+    // Adds those pixels of a column that are not below the one above or below the patch.
+    template <int Stride>
+    WB_INLINE void add(int32_t x, const typename Lanes<Stride>::Floats &values, const typename Lanes<Stride>::Bits &set) {
+        if (x < 0 || x >= width) return;
+        for (uint32_t lanes = lanes_of<Stride>(set); lanes != 0; lanes &= lanes - 1) {
+            const int32_t lane = __builtin_ctz(lanes), y = top + lane;
+            const int32_t beyond = lane == 0 ? y - 1 : lane + 1 == Stride ? y + 1 : -1;
+            if (beyond >= 0 && beyond < height && row.grid.at(row.plane, x, beyond) > values[lane] + row.slack) continue;
+            pixels.push_back(y * width + x);
+        }
+    }
+
+    // The same of a single column of pixels, of which none need be a peak.
+    template <int Stride>
+    WB_INLINE void check(int32_t x, const typename Lanes<Stride>::Floats &values, typename Lanes<Stride>::Bits set) {
+        typename Lanes<Stride>::Floats before, after;
+        beside(values, before, after);
+        if (top < 0 || top + Stride > height) before = after = values;  // beyond the map is nothing to compare with
+        set &= (values + row.slack >= before) & (values + row.slack >= after);
+        if (any<Stride>(set)) add<Stride>(x, values, set);
     }
 };
 
-// The pixels of the patch that are above `least` and not below their neighbours in it and right above and below it.
+// The pixels of the patch that are above `least` and not below their neighbours in it.
 template <int Stride>
-WB_INLINE void add_spots(const typename Lanes<Stride>::Floats pixels[Stride],
-                         const typename Lanes<Stride>::Bits &open, int32_t patch, Spots &spots) {
+WB_INLINE void add_spots(const typename Lanes<Stride>::Floats pixels[Stride], const typename Lanes<Stride>::Bits &open,
+                         int32_t x0, Spots &spots) {
     typedef typename Lanes<Stride>::Floats Floats;
     typename Lanes<Stride>::Bits maybe[Stride], any_of = {};
-    const PatchSearch::Row &row = spots.row;
-    const int32_t x0 = patch * Stride - Stride / 2;
+    Floats pairs[Stride + 1];  // the larger of two columns
+    pairs[0] = pixels[0];
+    pairs[Stride] = pixels[Stride - 1];
+#pragma GCC unroll 8
+    for (int i = 1; i < Stride; ++i) pairs[i] = pixels[i - 1] > pixels[i] ? pixels[i - 1] : pixels[i];
+    const bool inside = spots.top >= 0 && spots.top + Stride <= spots.height;
 #pragma GCC unroll 8
     for (int i = 0; i < Stride; ++i) {
-        Floats most = Floats{} + row.least;
-        if (i > 0) most = most > pixels[i - 1] ? most : pixels[i - 1];
-        if (i + 1 < Stride) most = most > pixels[i + 1] ? most : pixels[i + 1];
-        maybe[i] = (pixels[i] + row.slack >= most) & open;
+        Floats most = pairs[i] > pairs[i + 1] ? pairs[i] : pairs[i + 1], before, after;
+        beside(most, before, after);
+        before = before > after ? before : after;
+        if (inside) most = most > before ? most : before;  // beyond the map is nothing to compare with
+        maybe[i] = (pixels[i] + spots.row.slack >= most) & (pixels[i] > spots.row.least) & open;
         any_of |= maybe[i];
     }
     if (!any<Stride>(any_of)) return;
-    for (int i = 0; i < Stride; ++i) {
-        const int32_t x = x0 + i;
-        uint32_t lanes = lanes_of<Stride>(maybe[i]);
-        if (lanes == 0 || x < 0 || x >= spots.width) continue;
-        float values[Stride];
-        store(values, pixels[i]);
-        for (; lanes != 0; lanes &= lanes - 1) {
-            const int lane = __builtin_ctz(lanes);
-            const int32_t y = spots.top + lane;
-            const float enough = values[lane] + row.slack;
-            const bool above = y == 0 || (lane > 0 ? values[lane - 1] : row.grid.at(row.plane, x, y - 1)) <= enough;
-            if (!above) continue;
-            const bool below = y + 1 == spots.height ||
-                               (lane + 1 < Stride ? values[lane + 1] : row.grid.at(row.plane, x, y + 1)) <= enough;
-            if (below) spots.add(x, lane);
-        }
-    }
+    for (int i = 0; i < Stride; ++i)
+        if (any<Stride>(maybe[i])) spots.add<Stride>(x0 + i, pixels[i], maybe[i]);
 }
 
 // Looks for pixels that are not below their neighbours. Of a line of pixels in a patch the slope from left to right is a
@@ -123,7 +141,7 @@ WB_INLINE void search_in(const PatchSearch &search, const PatchSearch::Row &row,
     Bits inside = {};
     for (int lane = 0; lane < Stride; ++lane)
         inside[lane] = spots.top + lane >= 0 && spots.top + lane < spots.height ? -1 : 0;
-    Floats down[4], columns[4] = {}, left_slope = {}, right_slope = {};
+    Floats down[4], columns[4] = {}, before = {}, left_slope = {}, right_slope = {};
     for (int i = 0; i < 4; ++i) load(down[i], search.down[i]);
     Bits was_open = {}, was_rising = {}, was_falling = {};  // of the patch before; falling for sure at its right end
     int32_t ready = -1;
@@ -131,6 +149,7 @@ WB_INLINE void search_in(const PatchSearch &search, const PatchSearch::Row &row,
         for (uint64_t bits = row.patches[word]; bits != 0; bits &= bits - 1) {
             const int32_t patch = word * kWord + __builtin_ctzll(bits);
             if (patch == ready) {
+                before = columns[0];
                 for (int i = 0; i < 3; ++i) columns[i] = columns[i + 1];
                 left_slope = right_slope;
             } else {
@@ -160,15 +179,18 @@ WB_INLINE void search_in(const PatchSearch &search, const PatchSearch::Row &row,
                 const int32_t x0 = patch * Stride - Stride / 2;
                 // A steady line ends beside this one, and its last pixel has its neighbour here.
                 const Floats way = left_slope * knot[0] + middle * knot[1] + right_slope * knot[2];
-                for (uint32_t lanes = lanes_of<Stride>(open & was_rising & ~(way > 0.0f)); lanes != 0; lanes &= lanes - 1)
-                    spots.add(x0 - 1, __builtin_ctz(lanes));
-                for (uint32_t lanes = lanes_of<Stride>(late); lanes != 0; lanes &= lanes - 1)
-                    spots.add(x0, __builtin_ctz(lanes));
+                const Bits early = open & was_rising & ~(way > 0.0f);
                 Floats pixels[Stride];
+                if (any<Stride>(early)) {
+                    const Floats cells_before[4] = {before, columns[0], columns[1], columns[2]};
+                    pixels_of<Stride>(search, cells_before, pixels);
+                    spots.check<Stride>(x0 - 1, pixels[Stride - 1], early);
+                }
                 pixels_of<Stride>(search, columns, pixels);
+                if (any<Stride>(late)) spots.check<Stride>(x0, pixels[0], late);
                 for (int i = 0; at_edge && i < Stride; ++i)
                     if (x0 + i < 0 || x0 + i >= spots.width) pixels[i] = least;  // around the map lies the threshold
-                add_spots<Stride>(pixels, open, patch, spots);
+                add_spots<Stride>(pixels, open, x0, spots);
                 was_falling = right_slope * knot[0] + middle * knot[1] + left_slope * knot[2] < 0.0f;
             }
             was_open = open;
@@ -185,26 +207,55 @@ WB_CLONES void search_4(const PatchSearch &search, const PatchSearch::Row &row, 
     search_in<4>(search, row, found);
 }
 
-// The cells of a row above `high`, and those above `corner` or below -`low`.
-WB_CLONES void mark_row(const float *cells, int32_t width, float high, float corner, float low, uint64_t *own,
+struct Levels {
+    float sure, high, corner, low;  // sure > high, low >= high
+};
+
+// The cells of a row: those above `sure`, above `high`, and those above `corner` or below -`low`.
+WB_CLONES void mark_row(const float *cells, int32_t width, const Levels levels, uint64_t *sure, uint64_t *high,
                         uint64_t *far) {
     typedef Lanes<8>::Floats Floats;
     typedef Lanes<8>::Bits Bits;
+    const int32_t group = 32;
     const Bits ones = {1, 2, 4, 8, 16, 32, 64, 128};
-    int32_t x = 0;
-    for (; x + 8 <= width; x += 8) {
-        Floats value;
-        load(value, cells + x);
-        const Bits beside = value > high, beyond = (value > corner) | (value < -low);
-        if (!any<8>(beside | beyond)) continue;
-        const uint64_t bits = either<8>((beside & ones) | (beyond & (ones << 8)));
-        own[x / kWord] |= (bits & 255) << (x % kWord);
-        far[x / kWord] |= (bits >> 8 & 255) << (x % kWord);
+    for (int32_t from = 0; from < width; from += group) {
+        Floats values[group / 8];
+        Bits some = {};
+        for (int i = 0; i < group / 8; ++i) {
+            load(values[i], cells + from + 8 * i);
+            some |= (Floats)((Bits)values[i] & INT32_MAX) > levels.high;
+        }
+        if (!any<8>(some)) continue;
+        uint64_t bits[3] = {};
+        for (int i = 0; i < group / 8; ++i) {
+            const uint64_t set = either<8>(((values[i] > levels.sure) & ones) | ((values[i] > levels.high) & (ones << 8)) |
+                                           (((values[i] > levels.corner) | (values[i] < -levels.low)) & (ones << 16)));
+            for (int kind = 0; kind < 3; ++kind) bits[kind] |= (set >> (8 * kind) & 255) << (8 * i);
+        }
+        const uint64_t within = width - from < group ? (uint64_t{1} << (width - from)) - 1 : 0xffffffffu;
+        sure[from / kWord] |= (bits[0] & within) << (from % kWord);
+        high[from / kWord] |= (bits[1] & within) << (from % kWord);
+        far[from / kWord] |= (bits[2] & within) << (from % kWord);
     }
-    for (; x < width; ++x) {
-        own[x / kWord] |= static_cast<uint64_t>(cells[x] > high) << (x % kWord);
-        far[x / kWord] |= static_cast<uint64_t>(cells[x] > corner || cells[x] < -low) << (x % kWord);
-    }
+}
+
+// Which of eight patches may have a pixel above the threshold.
+WB_CLONES uint32_t may_exceed(const float *cells, ptrdiff_t pitch, const float weights[3], float threshold) {
+    typedef Lanes<8>::Floats Floats;
+    Floats inner = Floats{}, corner = Floats{}, edge = Floats{};
+    for (int row = 0; row < 4; ++row)
+        for (int column = 0; column < 4; ++column) {
+            Floats value;
+            load(value, cells + row * pitch + column);
+            const bool outer_row = row == 0 || row == 3, outer_column = column == 0 || column == 3;
+            if (outer_row && outer_column)
+                corner = corner > value ? corner : value;
+            else if (outer_row || outer_column)
+                edge = edge < value ? edge : value;
+            else
+                inner = inner > value ? inner : value;
+        }
+    return lanes_of<8>(inner * weights[0] + corner * weights[1] - edge * weights[2] > threshold);
 }
 
 WB_CLONES void window_of(const Grid &grid, const Plane &plane, const float (*wide)[kWindowPitch], int32_t cell_x,
@@ -268,69 +319,78 @@ bool PatchSearch::prepare(const Grid &grid) {
     across_knot[2] = t * t * t / 3;
     // A pixel is at most (1 + outer)^2 times the largest of the four cells beside it, outer^2 times the largest of the
     // corners and 2 outer (1 + outer) times what lies below 0 between them.
-    high_ = kCareful * 0.55f / ((1 + outer) * (1 + outer));
-    corner_ = kCareful * 0.2f / (outer * outer);
-    low_ = kCareful * 0.25f / (2 * outer * (1 + outer));
+    parts_[0] = (1 + outer) * (1 + outer);
+    parts_[1] = outer * outer;
+    parts_[2] = 2 * outer * (1 + outer);
     height_ = grid.height / stride_;
     width_ = grid.width / stride_;
     words_ = width_ / kWord + 1;
     found_.reserve(grid.width);
-    own_.resize(static_cast<size_t>(height_) * words_);
-    far_.resize(static_cast<size_t>(height_) * words_);
+    // No cell is marked beyond the map.
+    for (std::vector<uint64_t> *bits : {&sure_, &high_, &far_})
+        bits->resize(static_cast<size_t>(height_ + 2 * kPad) * words_);
     patches_.resize(words_);
     return true;
 }
 
 void PatchSearch::begin(const Plane &plane, float threshold) {
     threshold_ = threshold;
-    std::fill(own_.begin(), own_.end(), 0);
-    std::fill(far_.begin(), far_.end(), 0);
-    const float high = threshold * high_, corner = threshold * corner_, low = threshold * low_;
+    for (std::vector<uint64_t> *bits : {&sure_, &high_, &far_}) std::fill(bits->begin(), bits->end(), 0);
+    // Where no cell passes its level, the three parts are less than the threshold together.
+    const float most = kCareful * threshold;
+    Levels levels = {most / parts_[0], most * 0.55f / parts_[0], most * 0.2f / parts_[1], most * 0.25f / parts_[2]};
+    levels.low = std::max(levels.low, levels.high);
     for (int32_t y = 0; y < height_; ++y) {
-        if (!(plane.row_largest[y] > std::min(high, std::min(corner, low)))) continue;
-        const size_t first = static_cast<size_t>(y) * words_;
-        mark_row(plane.row(y + kPad) + kPad, width_, high, corner, low, &own_[first], &far_[first]);
+        if (!(plane.row_largest[y] > levels.high)) continue;
+        const size_t first = static_cast<size_t>(y + kPad) * words_;
+        mark_row(plane.row(y + kPad) + kPad, width_, levels, &sure_[first], &high_[first], &far_[first]);
     }
 }
 
 // Patch b of row r has the cells b - 1 and b of the rows r - 1 and r at its corners, and those around them in its sums.
-bool PatchSearch::mark_patches(int32_t row) {
-    const int32_t first = std::max(0, row - 2), last = std::min(height_ - 1, row + 1);
-    uint64_t some = 0, own_before = 0, far_before = 0, own, far, next_own, next_far;
-    const auto gather = [&](int32_t word, uint64_t &own_bits, uint64_t &far_bits) {
-        own_bits = far_bits = 0;
-        for (int32_t y = first; y <= last && word < words_; ++y) {
-            far_bits |= far_[static_cast<size_t>(y) * words_ + word];
-            if (y == row - 1 || y == row) own_bits |= own_[static_cast<size_t>(y) * words_ + word];
+bool PatchSearch::mark_patches(const Plane &plane, int32_t row) {
+    const size_t first = static_cast<size_t>(row) * words_;
+    const uint64_t *sure = &sure_[first + words_], *high = &high_[first + words_], *far = &far_[first];
+    uint64_t some = 0, sure_before = 0, high_before = 0, far_before = 0;
+    uint64_t far_here = far[0] | far[words_] | far[2 * words_] | far[3 * words_];
+    for (int32_t word = 0; word < words_; ++word, ++sure, ++high, ++far) {
+        const uint64_t sure_here = sure[0] | sure[words_], high_here = high[0] | high[words_];
+        const uint64_t far_next =
+            word + 1 < words_ ? far[1] | far[words_ + 1] | far[2 * words_ + 1] | far[3 * words_ + 1] : 0;
+        uint64_t patches = high_here | high_here << 1 | high_before >> 63 | far_here >> 1 | far_next << 63 | far_here |
+                           far_here << 1 | far_before >> 63 | far_here << 2 | far_before >> 62;
+        if (word == words_ - 1) patches &= ~uint64_t{0} >> (kWord - 1 - width_ % kWord);
+        const uint64_t certain = sure_here | sure_here << 1 | sure_before >> 63;
+        // Noise passes the lower levels here and there.
+        for (int32_t shift = 0; patches >> shift != 0 && shift < kWord; shift += 8) {
+            const uint64_t eight = uint64_t{255} << shift;
+            if ((patches & eight) == 0 || (certain & eight) != 0) continue;
+            const float *cells = plane.row(row) + word * kWord + shift;
+            patches &= ~eight | static_cast<uint64_t>(may_exceed(cells, plane.pitch, parts_, kCareful * threshold_)) << shift;
         }
-    };
-    gather(0, own, far);
-    for (int32_t word = 0; word < words_; ++word) {
-        gather(word + 1, next_own, next_far);
-        const uint64_t beside = own | own << 1 | own_before >> 63;
-        const uint64_t around = far >> 1 | next_far << 63 | far | far << 1 | far_before >> 63 | far << 2 | far_before >> 62;
-        patches_[word] = beside | around;
-        some |= patches_[word];
-        own_before = own;
-        far_before = far;
-        own = next_own;
-        far = next_far;
+        patches_[word] = patches;
+        some |= patches;
+        sure_before = sure_here;
+        high_before = high_here;
+        far_before = far_here;
+        far_here = far_next;
     }
-    patches_.back() &= ~uint64_t{0} >> (kWord - 1 - width_ % kWord);
     return some != 0;
 }
 
 const std::vector<int32_t> &PatchSearch::find(const Grid &grid, const Plane &plane, int32_t row) {
     found_.clear();
-    if (!mark_patches(row)) return found_;
+    if (!mark_patches(plane, row)) return found_;
     float largest = 0;
     for (int32_t y = std::max(0, row - 2); y <= std::min(height_ - 1, row + 1); ++y)
         largest = std::max(largest, plane.row_largest[y]);
     const float slack = kRounding * largest;
     const auto run = stride_ == 8 ? search_8 : search_4;
     run(*this, {grid, plane, row, threshold_ - slack, slack, patches_.data()}, found_);
-    std::sort(found_.begin(), found_.end());
-    found_.erase(std::unique(found_.begin(), found_.end()), found_.end());
+    if (found_.size() > 1) {
+        std::sort(found_.begin(), found_.end());
+        found_.erase(std::unique(found_.begin(), found_.end()), found_.end());
+    }
     return found_;
 }
 

@@ -42,12 +42,12 @@ public:
     float wide[kStrideMax][kWindowCells][kWindowPitch];   // for eight pixels from each pixel of a tile
 
 private:
-    bool mark_patches(int32_t row);
+    bool mark_patches(const Plane &plane, int32_t row);
 
     int32_t stride_ = 0, height_ = 0, width_ = 0, words_ = 0;
-    float high_ = 0, corner_ = 0, low_ = 0;  // of the threshold: what no cell beside, across and around a patch may pass
+    float parts_[3];  // of a pixel: at most this times the largest cell beside it, at the corners, and below 0 between
     float threshold_ = 0;
-    std::vector<uint64_t> own_, far_, patches_;  // bits of each row of cells; of a row of patches
+    std::vector<uint64_t> sure_, high_, far_, patches_;  // bits of each row of cells; of a row of patches
     std::vector<int32_t> found_;
 };
 

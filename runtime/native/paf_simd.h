@@ -15,10 +15,13 @@
 #endif
 #define WB_INLINE inline __attribute__((always_inline))
 // Four lanes chosen among those of a (0 to 3) and b (4 to 7).
+// WB_SHUFFLE_8: eight lanes among those of a.
 #if defined(__clang__)
 #define WB_SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#define WB_SHUFFLE_8(a, ...) __builtin_shufflevector(a, a, __VA_ARGS__)
 #else
 #define WB_SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, (Lanes<4>::Bits{i, j, k, l}))
+#define WB_SHUFFLE_8(a, ...) __builtin_shuffle(a, (Lanes<8>::Bits{__VA_ARGS__}))
 #endif
 
 namespace wholebody {
