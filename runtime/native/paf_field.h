@@ -159,16 +159,19 @@ public:
     WB_INLINE void at(int32_t where, int32_t weights, Quad &quad) const {
         const float *cell = values_ + where, *across = doubled_ + 8 * (weights & ((1 << kDownShift) - 1));
         const float *down = doubled_ + 8 * (weights >> kDownShift);
-        Quad near = {}, far = {}, value, near_weight, far_weight;
-        for (int row = 0; row < 4; ++row, cell += pitch_) {
-            load(value, cell);
-            near += value * down[2 * row];
-            load(value, cell + 4);
-            far += value * down[2 * row];
+        Lanes<8>::Floats sum, value, weight;
+        Quad near, far;
+        load(value, cell);
+        sum = value * down[0];
+        for (int row = 1; row < 4; ++row) {
+            load(value, cell + row * pitch_);
+            sum += value * down[2 * row];
         }
-        load(near_weight, across);
-        load(far_weight, across + 4);
-        quad = near * near_weight + far * far_weight;
+        load(weight, across);
+        const Lanes<8>::Floats both = sum * weight;
+        load(near, &both);
+        load(far, reinterpret_cast<const char *>(&both) + sizeof(near));
+        quad = near + far;
     }
 
 private:

@@ -215,6 +215,11 @@ WB_INLINE void look_again(const ScoringRules &rules, const Reader &reader, int e
 template <typename Reader>
 WB_INLINE void list_promising(const ScoringRules &rules, const Reader &reader, Pairs &pairs) {
     const int32_t few = 4;
+    if (pairs.size < few) {
+        pairs.listed = pairs.size;
+        put(pairs.places, 0, PairBits{0, 1, 2, 3, 4, 5, 6, 7});
+        return;
+    }
     look_at_middles(rules, reader, pairs);
     for (int eighths : {2, 6, 3, 5, 1, 7}) {
         const int32_t before = pairs.listed;

@@ -9,8 +9,8 @@ namespace {
 
 const float kUnsupported = -1;
 // From how many pairs on it pays to copy the field's cells, and how many pairs a value of its upsampled rows costs.
-const int64_t kSomePairs = 24;
-const double kPairsPerValue = 0.04;
+const int64_t kSomePairs = 40;
+const double kPairsPerValue = 0.07;
 const int32_t kPairsAtOnce = 512;  // whose numbers stay in the nearest cache
 
 WB_INLINE int32_t samples_of(float longest) {
@@ -173,6 +173,10 @@ void ConnectionSorter::sort(std::vector<Connection> &connections) {
     const auto before = [](const Connection &p, const Connection &q) {
         return std::tie(p.total, p.paf, p.limb, p.a, p.b) > std::tie(q.total, q.paf, q.limb, q.a, q.b);
     };
+    if (count < kFew) {
+        std::sort(connections.begin(), connections.end(), before);
+        return;
+    }
     // By the totals alone first, as whole numbers, a few bits at a time.
     keys_.resize(count);
     other_.resize(count);

@@ -38,6 +38,7 @@ private:
     struct Key {
         uint32_t rank, place;
     };
+    static const size_t kFew = 200;  // are sorted the usual way
     static const int kPasses = 4, kBits = 8, kBuckets = 1 << kBits;
     std::vector<Key> keys_, other_;
     std::vector<Connection> sorted_;
