@@ -208,7 +208,7 @@ WB_CLONES void search_4(const PatchSearch &search, const PatchSearch::Row &row, 
 }
 
 struct Levels {
-    float sure, high, corner, low;  // sure > high, low >= high
+    float sure, high, corner, low;  // sure and corner > high
 };
 
 // The cells of a row: those above `sure`, above `high`, and those above `corner` or below -`low`.
@@ -217,13 +217,14 @@ WB_CLONES void mark_row(const float *cells, int32_t width, const Levels levels, 
     typedef Lanes<8>::Floats Floats;
     typedef Lanes<8>::Bits Bits;
     const int32_t group = 32;
+    const float least = std::min(levels.high, levels.low);  // below the others
     const Bits ones = {1, 2, 4, 8, 16, 32, 64, 128};
     for (int32_t from = 0; from < width; from += group) {
         Floats values[group / 8];
         Bits some = {};
         for (int i = 0; i < group / 8; ++i) {
             load(values[i], cells + from + 8 * i);
-            some |= (Floats)((Bits)values[i] & INT32_MAX) > levels.high;
+            some |= (Floats)((Bits)values[i] & INT32_MAX) > least;
         }
         if (!any<8>(some)) continue;
         uint64_t bits[3] = {};
@@ -240,7 +241,7 @@ WB_CLONES void mark_row(const float *cells, int32_t width, const Levels levels, 
 }
 
 // Which of eight patches may have a pixel above the threshold.
-WB_CLONES uint32_t may_exceed(const float *cells, ptrdiff_t pitch, const float weights[3], float threshold) {
+WB_INLINE uint32_t may_exceed(const float *cells, ptrdiff_t pitch, const float weights[3], float threshold) {
     typedef Lanes<8>::Floats Floats;
     Floats inner = Floats{}, corner = Floats{}, edge = Floats{};
     for (int row = 0; row < 4; ++row)
@@ -256,6 +257,23 @@ WB_CLONES uint32_t may_exceed(const float *cells, ptrdiff_t pitch, const float w
                 inner = inner > value ? inner : value;
         }
     return lanes_of<8>(inner * weights[0] + corner * weights[1] - edge * weights[2] > threshold);
+}
+
+// One bit for each byte that is not 0.
+inline uint64_t bytes_in(uint64_t bits) {
+    const uint64_t low = 0x7f7f7f7f7f7f7f7fu;
+    return ((bits & low) + low | bits) & ~low;
+}
+
+// Leaves those of 64 patches that may have a pixel above the threshold; where one of eight is certain, all of them.
+WB_CLONES uint64_t exceeding(uint64_t patches, uint64_t certain, const float *cells, ptrdiff_t pitch,
+                             const float weights[3], float threshold) {
+    for (uint64_t bytes = bytes_in(patches) & ~bytes_in(certain); bytes != 0; bytes &= bytes - 1) {
+        const int shift = __builtin_ctzll(bytes) - 7;
+        const uint64_t some = may_exceed(cells + shift, pitch, weights, threshold);
+        patches &= ~(uint64_t{255} << shift) | some << shift;
+    }
+    return patches;
 }
 
 WB_CLONES void window_of(const Grid &grid, const Plane &plane, const float (*wide)[kWindowPitch], int32_t cell_x,
@@ -328,22 +346,35 @@ bool PatchSearch::prepare(const Grid &grid) {
     found_.reserve(grid.width);
     // No cell is marked beyond the map.
     for (std::vector<uint64_t> *bits : {&sure_, &high_, &far_})
-        bits->resize(static_cast<size_t>(height_ + 2 * kPad) * words_);
+        bits->assign(static_cast<size_t>(height_ + 2 * kPad) * words_, 0);
     patches_.resize(words_);
     return true;
 }
 
-void PatchSearch::begin(const Plane &plane, float threshold) {
+void PatchSearch::begin(float threshold) {
     threshold_ = threshold;
-    for (std::vector<uint64_t> *bits : {&sure_, &high_, &far_}) std::fill(bits->begin(), bits->end(), 0);
+    marked_ = 0;
+}
+
+// The largest absolute values of the cells at the corners of a row of patches, and of all that they are sums of.
+void PatchSearch::largest_of(const Plane &plane, int32_t row, float &beside, float &around) const {
+    beside = around = 0;
+    for (int32_t y = std::max(0, row - 2); y <= std::min(height_ - 1, row + 1); ++y) {
+        around = std::max(around, plane.row_largest[y]);
+        if (y == row - 1 || y == row) beside = std::max(beside, plane.row_largest[y]);
+    }
+}
+
+// Marks cells up to row `last`.
+void PatchSearch::mark_cells(const Plane &plane, int32_t last) {
     // Where no cell passes its level, the three parts are less than the threshold together.
-    const float most = kCareful * threshold;
-    Levels levels = {most / parts_[0], most * 0.55f / parts_[0], most * 0.2f / parts_[1], most * 0.25f / parts_[2]};
-    levels.low = std::max(levels.low, levels.high);
-    for (int32_t y = 0; y < height_; ++y) {
-        if (!(plane.row_largest[y] > levels.high)) continue;
-        const size_t first = static_cast<size_t>(y + kPad) * words_;
-        mark_row(plane.row(y + kPad) + kPad, width_, levels, &sure_[first], &high_[first], &far_[first]);
+    const float most = kCareful * threshold_;
+    const Levels levels = {most / parts_[0], most * 0.55f / parts_[0], most * 0.2f / parts_[1], most * 0.25f / parts_[2]};
+    for (; marked_ <= last; ++marked_) {
+        const size_t first = static_cast<size_t>(marked_ + kPad) * words_;
+        for (std::vector<uint64_t> *bits : {&sure_, &high_, &far_}) std::fill_n(bits->begin() + first, words_, 0);
+        if (!(plane.row_largest[marked_] > std::min(levels.high, levels.low))) continue;
+        mark_row(plane.row(marked_ + kPad) + kPad, width_, levels, &sure_[first], &high_[first], &far_[first]);
     }
 }
 
@@ -362,12 +393,9 @@ bool PatchSearch::mark_patches(const Plane &plane, int32_t row) {
         if (word == words_ - 1) patches &= ~uint64_t{0} >> (kWord - 1 - width_ % kWord);
         const uint64_t certain = sure_here | sure_here << 1 | sure_before >> 63;
         // Noise passes the lower levels here and there.
-        for (int32_t shift = 0; patches >> shift != 0 && shift < kWord; shift += 8) {
-            const uint64_t eight = uint64_t{255} << shift;
-            if ((patches & eight) == 0 || (certain & eight) != 0) continue;
-            const float *cells = plane.row(row) + word * kWord + shift;
-            patches &= ~eight | static_cast<uint64_t>(may_exceed(cells, plane.pitch, parts_, kCareful * threshold_)) << shift;
-        }
+        if (bytes_in(patches) & ~bytes_in(certain))
+            patches = exceeding(patches, certain, plane.row(row) + word * kWord, plane.pitch, parts_,
+                                kCareful * threshold_);
         patches_[word] = patches;
         some |= patches;
         sure_before = sure_here;
@@ -380,10 +408,12 @@ bool PatchSearch::mark_patches(const Plane &plane, int32_t row) {
 
 const std::vector<int32_t> &PatchSearch::find(const Grid &grid, const Plane &plane, int32_t row) {
     found_.clear();
+    float beside, largest;
+    largest_of(plane, row, beside, largest);
+    if (parts_[0] * beside + (parts_[1] + parts_[2]) * largest <= kCareful * threshold_) return found_;
+    marked_ = std::max(marked_, row - 2);
+    mark_cells(plane, std::min(height_ - 1, row + 1));
     if (!mark_patches(plane, row)) return found_;
-    float largest = 0;
-    for (int32_t y = std::max(0, row - 2); y <= std::min(height_ - 1, row + 1); ++y)
-        largest = std::max(largest, plane.row_largest[y]);
     const float slack = kRounding * largest;
     const auto run = stride_ == 8 ? search_8 : search_4;
     run(*this, {grid, plane, row, threshold_ - slack, slack, patches_.data()}, found_);

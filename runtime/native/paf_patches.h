@@ -19,7 +19,8 @@ public:
     // False for strides and kernels that have no fast way: nothing else may be called then.
     bool prepare(const Grid &grid);
 
-    void begin(const Plane &plane, float threshold);
+    // Another plane. Rows are then searched in order.
+    void begin(float threshold);
     // The numbers of the pixels of a row of patches, 0 to the map's height, that may be peaks: all that are, and few
     // others, in scan order. Valid until the next call.
     const std::vector<int32_t> &find(const Grid &grid, const Plane &plane, int32_t row);
@@ -42,11 +43,14 @@ public:
     float wide[kStrideMax][kWindowCells][kWindowPitch];   // for eight pixels from each pixel of a tile
 
 private:
+    void largest_of(const Plane &plane, int32_t row, float &beside, float &around) const;
+    void mark_cells(const Plane &plane, int32_t last);
     bool mark_patches(const Plane &plane, int32_t row);
 
     int32_t stride_ = 0, height_ = 0, width_ = 0, words_ = 0;
     float parts_[3];  // of a pixel: at most this times the largest cell beside it, at the corners, and below 0 between
     float threshold_ = 0;
+    int32_t marked_ = 0;  // rows of cells
     std::vector<uint64_t> sure_, high_, far_, patches_;  // bits of each row of cells; of a row of patches
     std::vector<int32_t> found_;
 };
