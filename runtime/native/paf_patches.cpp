@@ -71,31 +71,45 @@ WB_INLINE void beside(const Lanes<4>::Floats &value, Lanes<4>::Floats &before, L
     after = WB_SHUFFLE(value, value, 1, 2, 3, 3);
 }
 
+// A pixel, to its rounding.
+WB_INLINE float near_value(const Grid &grid, const Plane &plane, int32_t x, int32_t y) {
+    typedef Lanes<4>::Floats Floats;
+    const Tap &across = grid.columns[x], &down = grid.rows[y];
+    const float *cells = plane.row(down.first) + across.first;
+    Floats sum = {}, value, weight;
+    for (int row = 0; row < 4; ++row, cells += plane.pitch) {
+        load(value, cells);
+        sum += value * down.weight[row];
+    }
+    load(weight, across.weight);
+    sum *= weight;
+    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+}
+
 struct Spots {
     const PatchSearch::Row &row;
     std::vector<int32_t> &pixels;
     int32_t top, height, width;  // pixels
 
-    // Adds those pixels of a column that are not below the one above or below the patch.
+    // Adds a pixel, unless it is in a patch's first or last row and below its neighbour outside.
     template <int Stride>
-    WB_INLINE void add(int32_t x, const typename Lanes<Stride>::Floats &values, const typename Lanes<Stride>::Bits &set) {
+    WB_INLINE void add(int32_t x, int32_t lane) {
+        const int32_t y = top + lane, beyond = lane == 0 ? y - 1 : lane + 1 == Stride ? y + 1 : -1;
         if (x < 0 || x >= width) return;
-        for (uint32_t lanes = lanes_of<Stride>(set); lanes != 0; lanes &= lanes - 1) {
-            const int32_t lane = __builtin_ctz(lanes), y = top + lane;
-            const int32_t beyond = lane == 0 ? y - 1 : lane + 1 == Stride ? y + 1 : -1;
-            if (beyond >= 0 && beyond < height && row.grid.at(row.plane, x, beyond) > values[lane] + row.slack) continue;
-            pixels.push_back(y * width + x);
-        }
+        if (beyond >= 0 && beyond < height &&
+            near_value(row.grid, row.plane, x, beyond) > near_value(row.grid, row.plane, x, y) + row.slack)
+            return;
+        pixels.push_back(y * width + x);
     }
 
-    // The same of a single column of pixels, of which none need be a peak.
+    // Adds those of a single column of pixels, of which none need be a peak.
     template <int Stride>
     WB_INLINE void check(int32_t x, const typename Lanes<Stride>::Floats &values, typename Lanes<Stride>::Bits set) {
         typename Lanes<Stride>::Floats before, after;
         beside(values, before, after);
         if (top < 0 || top + Stride > height) before = after = values;  // beyond the map is nothing to compare with
         set &= (values + row.slack >= before) & (values + row.slack >= after);
-        if (any<Stride>(set)) add<Stride>(x, values, set);
+        for (uint32_t lanes = lanes_of<Stride>(set); lanes != 0; lanes &= lanes - 1) add<Stride>(x, __builtin_ctz(lanes));
     }
 };
 
@@ -104,7 +118,7 @@ template <int Stride>
 WB_INLINE void add_spots(const typename Lanes<Stride>::Floats pixels[Stride], const typename Lanes<Stride>::Bits &open,
                          int32_t x0, Spots &spots) {
     typedef typename Lanes<Stride>::Floats Floats;
-    typename Lanes<Stride>::Bits maybe[Stride], any_of = {};
+    typename Lanes<Stride>::Bits columns = {};  // a bit each
     Floats pairs[Stride + 1];  // the larger of two columns
     pairs[0] = pixels[0];
     pairs[Stride] = pixels[Stride - 1];
@@ -117,12 +131,15 @@ WB_INLINE void add_spots(const typename Lanes<Stride>::Floats pixels[Stride], co
         beside(most, before, after);
         before = before > after ? before : after;
         if (inside) most = most > before ? most : before;  // beyond the map is nothing to compare with
-        maybe[i] = (pixels[i] + spots.row.slack >= most) & (pixels[i] > spots.row.least) & open;
-        any_of |= maybe[i];
+        columns |= (pixels[i] + spots.row.slack >= most) & (pixels[i] > spots.row.least) & (1 << i);
     }
-    if (!any<Stride>(any_of)) return;
-    for (int i = 0; i < Stride; ++i)
-        if (any<Stride>(maybe[i])) spots.add<Stride>(x0 + i, pixels[i], maybe[i]);
+    uint64_t words[Stride / 2];
+    store(words, columns & open);
+    for (int pair = 0; pair < Stride / 2; ++pair)
+        for (uint64_t bits = words[pair]; bits != 0; bits &= bits - 1) {
+            const int bit = __builtin_ctzll(bits);
+            spots.add<Stride>(x0 + bit % 32, 2 * pair + bit / 32);
+        }
 }
 
 // Looks for pixels that are not below their neighbours. Of a line of pixels in a patch the slope from left to right is a
