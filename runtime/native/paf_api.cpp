@@ -30,7 +30,7 @@ struct wb_paf {
 
 namespace {
 
-const int64_t kPixelsMax = 1 << 28;
+const int64_t kPixelsMax = 1 << 26;  // ten times as many values still have a number of 32 bits
 
 template <typename Work>
 int32_t guarded(Work work) {

@@ -141,6 +141,7 @@ private:
 
 class CellReader {
 public:
+    static const int32_t kLargestStride = 1 << 15;  // two pixels' places within their cells make one number
     int32_t height, width;
 
     CellReader(const Grid &grid, const FieldCells &cells)
@@ -175,7 +176,7 @@ public:
     }
 
 private:
-    static const int32_t kDownShift = 15;
+    static const int32_t kDownShift = 15;  // of kLargestStride
     Columns columns_;
     const float *doubled_, *values_;
     int32_t pitch_;

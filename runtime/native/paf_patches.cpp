@@ -104,11 +104,12 @@ struct Spots {
 
     // Adds those of a single column of pixels, of which none need be a peak.
     template <int Stride>
-    WB_INLINE void check(int32_t x, const typename Lanes<Stride>::Floats &values, typename Lanes<Stride>::Bits set) {
+    WB_INLINE void check(int32_t x, const typename Lanes<Stride>::Floats &values,
+                         const typename Lanes<Stride>::Bits &wanted) {
         typename Lanes<Stride>::Floats before, after;
         beside(values, before, after);
         if (top < 0 || top + Stride > height) before = after = values;  // beyond the map is nothing to compare with
-        set &= (values + row.slack >= before) & (values + row.slack >= after);
+        const auto set = wanted & (values + row.slack >= before) & (values + row.slack >= after);
         for (uint32_t lanes = lanes_of<Stride>(set); lanes != 0; lanes &= lanes - 1) add<Stride>(x, __builtin_ctz(lanes));
     }
 };
@@ -142,6 +143,45 @@ WB_INLINE void add_spots(const typename Lanes<Stride>::Floats pixels[Stride], co
         }
 }
 
+// True when the line of pixels `lane` of a patch is sure to be below the line beyond, which is of the next row of patches.
+template <int Stride>
+WB_INLINE bool below_next(const PatchSearch &search, const PatchSearch::Row &row, const float *cells, int lane) {
+    typedef Lanes<4>::Floats Floats;
+    const ptrdiff_t pitch = row.plane.pitch;
+    const int beyond = Stride - 1 - lane;
+    const float *other = cells + (lane == 0 ? -pitch : pitch);
+    Floats rise = {}, value;
+    for (int i = 0; i < 4; ++i) {
+        load(value, other + i * pitch);
+        rise += value * search.down[i][beyond];
+        load(value, cells + i * pitch);
+        rise -= value * search.down[i][lane];
+    }
+    const float left = rise[1] + (rise[2] - rise[0]) * search.third, right = rise[2] - (rise[3] - rise[1]) * search.third;
+    return std::min(std::min(rise[1], left), std::min(rise[2], right)) > 2 * row.slack;
+}
+
+// Leaves those lines of pixels of which none is sure to be below the one before or after.
+template <int Stride>
+WB_INLINE void keep_ridges(const PatchSearch &search, const PatchSearch::Row &row, const float *cells,
+                           const typename Lanes<Stride>::Floats points[4], typename Lanes<Stride>::Bits &open) {
+    typedef typename Lanes<Stride>::Floats Floats;
+    Floats before, after, rise, fall;
+    beside(points[0], before, after);
+    rise = after - points[0];
+    fall = before - points[0];
+    for (int i = 1; i < 4; ++i) {
+        beside(points[i], before, after);
+        after -= points[i];
+        before -= points[i];
+        rise = rise < after ? rise : after;
+        fall = fall < before ? fall : before;
+    }
+    open &= ~((rise > 2 * row.slack) | (fall > 2 * row.slack));
+    if (open[0] && below_next<Stride>(search, row, cells, 0)) open[0] = 0;
+    if (open[Stride - 1] && below_next<Stride>(search, row, cells, Stride - 1)) open[Stride - 1] = 0;
+}
+
 // Looks for pixels that are not below their neighbours. Of a line of pixels in a patch the slope from left to right is a
 // quadratic; where that is sure to have one sign, no pixel of the line is a peak.
 template <int Stride>
@@ -155,6 +195,7 @@ WB_INLINE void search_in(const PatchSearch &search, const PatchSearch::Row &row,
     const float *knot = search.across_knot;
     const Bits signs = Bits{} + INT32_MIN;
     Spots spots = {row, found, row.number * Stride - Stride / 2, height * Stride, width * Stride};
+    const bool enclosed = row.number > 0 && row.number < height;
     Bits inside = {};
     for (int lane = 0; lane < Stride; ++lane)
         inside[lane] = spots.top + lane >= 0 && spots.top + lane < spots.height ? -1 : 0;
@@ -179,9 +220,10 @@ WB_INLINE void search_in(const PatchSearch &search, const PatchSearch::Row &row,
             right_slope = (columns[3] - columns[1]) * bend;
             const Floats middle = (columns[2] - columns[1]) * 3.0f - left_slope - right_slope;
             // The polynomial lies between the least and the largest of its four control points.
-            Floats most = columns[1] + left_slope * 0.33334f, other = columns[2] - right_slope * 0.33334f;
-            most = most > columns[1] ? most : columns[1];
-            other = other > columns[2] ? other : columns[2];
+            const Floats points[4] = {columns[1], columns[1] + left_slope * 0.33334f, columns[2] - right_slope * 0.33334f,
+                                      columns[2]};
+            Floats most = points[0] > points[1] ? points[0] : points[1];
+            const Floats other = points[2] > points[3] ? points[2] : points[3];
             most = most > other ? most : other;
             const Bits above = (most > least) & inside;
             // The slope has the sign of its three control points, or does not reach 0 between the outer two.
@@ -203,12 +245,19 @@ WB_INLINE void search_in(const PatchSearch &search, const PatchSearch::Row &row,
                     pixels_of<Stride>(search, cells_before, pixels);
                     spots.check<Stride>(x0 - 1, pixels[Stride - 1], early);
                 }
-                pixels_of<Stride>(search, columns, pixels);
-                if (any<Stride>(late)) spots.check<Stride>(x0, pixels[0], late);
-                for (int i = 0; at_edge && i < Stride; ++i)
-                    if (x0 + i < 0 || x0 + i >= spots.width) pixels[i] = least;  // around the map lies the threshold
-                add_spots<Stride>(pixels, open, x0, spots);
+                if (any<Stride>(late)) {
+                    pixels_of<Stride>(search, columns, pixels);
+                    spots.check<Stride>(x0, pixels[0], late);
+                }
                 was_falling = right_slope * knot[0] + middle * knot[1] + left_slope * knot[2] < 0.0f;
+                Bits ridges = open;
+                if (enclosed) keep_ridges<Stride>(search, row, cells + patch, points, ridges);
+                if (any<Stride>(ridges)) {
+                    pixels_of<Stride>(search, columns, pixels);
+                    for (int i = 0; at_edge && i < Stride; ++i)
+                        if (x0 + i < 0 || x0 + i >= spots.width) pixels[i] = least;  // around the map lies the threshold
+                    add_spots<Stride>(pixels, ridges, x0, spots);
+                }
             }
             was_open = open;
             was_rising = rising;
@@ -279,7 +328,7 @@ WB_INLINE uint32_t may_exceed(const float *cells, ptrdiff_t pitch, const float w
 // One bit for each byte that is not 0.
 inline uint64_t bytes_in(uint64_t bits) {
     const uint64_t low = 0x7f7f7f7f7f7f7f7fu;
-    return ((bits & low) + low | bits) & ~low;
+    return (((bits & low) + low) | bits) & ~low;
 }
 
 // Leaves those of 64 patches that may have a pixel above the threshold; where one of eight is certain, all of them.
@@ -348,6 +397,7 @@ bool PatchSearch::prepare(const Grid &grid) {
     if (!usual) return false;
     // The kernel's derivative at its knots; integrals of the quadratic's three parts up to the first pixel.
     bend = -static_cast<float>(grid.kernel_a);
+    third = bend * 0.33334f;
     const float t = 0.5f / static_cast<float>(stride_);
     across_knot[0] = t - t * t + t * t * t / 3;
     across_knot[1] = t * t - t * t * t * 2 / 3;
@@ -389,7 +439,7 @@ void PatchSearch::mark_cells(const Plane &plane, int32_t last) {
     const Levels levels = {most / parts_[0], most * 0.55f / parts_[0], most * 0.2f / parts_[1], most * 0.25f / parts_[2]};
     for (; marked_ <= last; ++marked_) {
         const size_t first = static_cast<size_t>(marked_ + kPad) * words_;
-        for (std::vector<uint64_t> *bits : {&sure_, &high_, &far_}) std::fill_n(bits->begin() + first, words_, 0);
+        for (int32_t word = 0; word < words_; ++word) sure_[first + word] = high_[first + word] = far_[first + word] = 0;
         if (!(plane.row_largest[marked_] > std::min(levels.high, levels.low))) continue;
         mark_row(plane.row(marked_ + kPad) + kPad, width_, levels, &sure_[first], &high_[first], &far_[first]);
     }

@@ -36,6 +36,7 @@ public:
         const uint64_t *patches;  // a bit each
     };
     float bend = 0;                                       // the slope at a cell is this times its neighbours' difference
+    float third = 0;                                      // a third of it
     float down[4][kStrideMax];                            // weights of the four cells, for each pixel of a patch
     float even[kStrideMax / 2][2][kStrideMax];            // the same of a pixel and its mirror image, half their sum
     float odd[kStrideMax / 2][2][kStrideMax];             // and difference, in every lane

@@ -148,7 +148,8 @@ void LimbScorer::score(const Grid &grid, const Field &field, const Peaks &peaks,
         return;
     }
     cells_.load(field);
-    if (static_cast<double>(pairs) < kPairsPerValue * grid.height * cells_.pitch) {
+    const bool few = static_cast<double>(pairs) < kPairsPerValue * grid.height * cells_.pitch;
+    if (few && grid.stride <= CellReader::kLargestStride) {
         score_by_cells(rules_, CellReader(grid, cells_), starts, stops, limb, candidates_, connections);
     } else {
         rows_.upsample(grid, cells_);
