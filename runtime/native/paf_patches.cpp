@@ -8,31 +8,7 @@
 namespace wholebody {
 namespace {
 
-const int32_t kWord = 64;
 const float kRounding = 1e-5f;  // more than a pixel's, relative to the largest cell
-const float kCareful = 0.9999f;  // for the rounding of a pixel's bound
-
-// Which bits are set in some lane.
-template <int Count>
-WB_INLINE uint32_t either(const typename Lanes<Count>::Bits &bits) {
-    uint64_t words[Count / 2], found = 0;
-    store(words, bits);
-    for (uint64_t word : words) found |= word;
-    return static_cast<uint32_t>(found | found >> 32);
-}
-
-template <int Count>
-WB_INLINE uint32_t lanes_of(const typename Lanes<Count>::Bits &set);
-
-template <>
-WB_INLINE uint32_t lanes_of<8>(const Lanes<8>::Bits &set) {
-    return either<8>(set & Lanes<8>::Bits{1, 2, 4, 8, 16, 32, 64, 128});
-}
-
-template <>
-WB_INLINE uint32_t lanes_of<4>(const Lanes<4>::Bits &set) {
-    return either<4>(set & Lanes<4>::Bits{1, 2, 4, 8});
-}
 
 template <int Stride>
 WB_INLINE void column_of(const float *cells, ptrdiff_t pitch, const typename Lanes<Stride>::Floats down[4],
@@ -203,9 +179,9 @@ WB_INLINE void search_in(const PatchSearch &search, const PatchSearch::Row &row,
     for (int i = 0; i < 4; ++i) load(down[i], search.down[i]);
     Bits was_open = {}, was_rising = {}, was_falling = {};  // of the patch before; falling for sure at its right end
     int32_t ready = -1;
-    for (int32_t word = 0; word * kWord <= width; ++word) {
+    for (int32_t word = 0; word * PatchMarks::kWord <= width; ++word) {
         for (uint64_t bits = row.patches[word]; bits != 0; bits &= bits - 1) {
-            const int32_t patch = word * kWord + __builtin_ctzll(bits);
+            const int32_t patch = word * PatchMarks::kWord + __builtin_ctzll(bits);
             if (patch == ready) {
                 before = columns[0];
                 for (int i = 0; i < 3; ++i) columns[i] = columns[i + 1];
@@ -273,75 +249,6 @@ WB_CLONES void search_4(const PatchSearch &search, const PatchSearch::Row &row, 
     search_in<4>(search, row, found);
 }
 
-struct Levels {
-    float sure, high, corner, low;  // sure and corner > high
-};
-
-// The cells of a row: those above `sure`, above `high`, and those above `corner` or below -`low`.
-WB_CLONES void mark_row(const float *cells, int32_t width, const Levels levels, uint64_t *sure, uint64_t *high,
-                        uint64_t *far) {
-    typedef Lanes<8>::Floats Floats;
-    typedef Lanes<8>::Bits Bits;
-    const int32_t group = 32;
-    const float least = std::min(levels.high, levels.low);  // below the others
-    const Bits ones = {1, 2, 4, 8, 16, 32, 64, 128};
-    for (int32_t from = 0; from < width; from += group) {
-        Floats values[group / 8];
-        Bits some = {};
-        for (int i = 0; i < group / 8; ++i) {
-            load(values[i], cells + from + 8 * i);
-            some |= (Floats)((Bits)values[i] & INT32_MAX) > least;
-        }
-        if (!any<8>(some)) continue;
-        uint64_t bits[3] = {};
-        for (int i = 0; i < group / 8; ++i) {
-            const uint64_t set = either<8>(((values[i] > levels.sure) & ones) | ((values[i] > levels.high) & (ones << 8)) |
-                                           (((values[i] > levels.corner) | (values[i] < -levels.low)) & (ones << 16)));
-            for (int kind = 0; kind < 3; ++kind) bits[kind] |= (set >> (8 * kind) & 255) << (8 * i);
-        }
-        const uint64_t within = width - from < group ? (uint64_t{1} << (width - from)) - 1 : 0xffffffffu;
-        sure[from / kWord] |= (bits[0] & within) << (from % kWord);
-        high[from / kWord] |= (bits[1] & within) << (from % kWord);
-        far[from / kWord] |= (bits[2] & within) << (from % kWord);
-    }
-}
-
-// Which of eight patches may have a pixel above the threshold.
-WB_INLINE uint32_t may_exceed(const float *cells, ptrdiff_t pitch, const float weights[3], float threshold) {
-    typedef Lanes<8>::Floats Floats;
-    Floats inner = Floats{}, corner = Floats{}, edge = Floats{};
-    for (int row = 0; row < 4; ++row)
-        for (int column = 0; column < 4; ++column) {
-            Floats value;
-            load(value, cells + row * pitch + column);
-            const bool outer_row = row == 0 || row == 3, outer_column = column == 0 || column == 3;
-            if (outer_row && outer_column)
-                corner = corner > value ? corner : value;
-            else if (outer_row || outer_column)
-                edge = edge < value ? edge : value;
-            else
-                inner = inner > value ? inner : value;
-        }
-    return lanes_of<8>(inner * weights[0] + corner * weights[1] - edge * weights[2] > threshold);
-}
-
-// One bit for each byte that is not 0.
-inline uint64_t bytes_in(uint64_t bits) {
-    const uint64_t low = 0x7f7f7f7f7f7f7f7fu;
-    return (((bits & low) + low) | bits) & ~low;
-}
-
-// Leaves those of 64 patches that may have a pixel above the threshold; where one of eight is certain, all of them.
-WB_CLONES uint64_t exceeding(uint64_t patches, uint64_t certain, const float *cells, ptrdiff_t pitch,
-                             const float weights[3], float threshold) {
-    for (uint64_t bytes = bytes_in(patches) & ~bytes_in(certain); bytes != 0; bytes &= bytes - 1) {
-        const int shift = __builtin_ctzll(bytes) - 7;
-        const uint64_t some = may_exceed(cells + shift, pitch, weights, threshold);
-        patches &= ~(uint64_t{255} << shift) | some << shift;
-    }
-    return patches;
-}
-
 WB_CLONES void window_of(const Grid &grid, const Plane &plane, const float (*wide)[kWindowPitch], int32_t cell_x,
                          int32_t y0, int32_t y1, float *out) {
     typedef Lanes<kWindowPitch>::Floats Floats;
@@ -402,88 +309,18 @@ bool PatchSearch::prepare(const Grid &grid) {
     across_knot[0] = t - t * t + t * t * t / 3;
     across_knot[1] = t * t - t * t * t * 2 / 3;
     across_knot[2] = t * t * t / 3;
-    // A pixel is at most (1 + outer)^2 times the largest of the four cells beside it, outer^2 times the largest of the
-    // corners and 2 outer (1 + outer) times what lies below 0 between them.
-    parts_[0] = (1 + outer) * (1 + outer);
-    parts_[1] = outer * outer;
-    parts_[2] = 2 * outer * (1 + outer);
-    height_ = grid.height / stride_;
-    width_ = grid.width / stride_;
-    words_ = width_ / kWord + 1;
     found_.reserve(grid.width);
-    // No cell is marked beyond the map.
-    for (std::vector<uint64_t> *bits : {&sure_, &high_, &far_})
-        bits->assign(static_cast<size_t>(height_ + 2 * kPad) * words_, 0);
-    patches_.resize(words_);
+    marks_.prepare(grid.height / stride_, grid.width / stride_, outer);
     return true;
-}
-
-void PatchSearch::begin(float threshold) {
-    threshold_ = threshold;
-    marked_ = 0;
-}
-
-// The largest absolute values of the cells at the corners of a row of patches, and of all that they are sums of.
-void PatchSearch::largest_of(const Plane &plane, int32_t row, float &beside, float &around) const {
-    beside = around = 0;
-    for (int32_t y = std::max(0, row - 2); y <= std::min(height_ - 1, row + 1); ++y) {
-        around = std::max(around, plane.row_largest[y]);
-        if (y == row - 1 || y == row) beside = std::max(beside, plane.row_largest[y]);
-    }
-}
-
-// Marks cells up to row `last`.
-void PatchSearch::mark_cells(const Plane &plane, int32_t last) {
-    // Where no cell passes its level, the three parts are less than the threshold together.
-    const float most = kCareful * threshold_;
-    const Levels levels = {most / parts_[0], most * 0.55f / parts_[0], most * 0.2f / parts_[1], most * 0.25f / parts_[2]};
-    for (; marked_ <= last; ++marked_) {
-        const size_t first = static_cast<size_t>(marked_ + kPad) * words_;
-        for (int32_t word = 0; word < words_; ++word) sure_[first + word] = high_[first + word] = far_[first + word] = 0;
-        if (!(plane.row_largest[marked_] > std::min(levels.high, levels.low))) continue;
-        mark_row(plane.row(marked_ + kPad) + kPad, width_, levels, &sure_[first], &high_[first], &far_[first]);
-    }
-}
-
-// Patch b of row r has the cells b - 1 and b of the rows r - 1 and r at its corners, and those around them in its sums.
-bool PatchSearch::mark_patches(const Plane &plane, int32_t row) {
-    const size_t first = static_cast<size_t>(row) * words_;
-    const uint64_t *sure = &sure_[first + words_], *high = &high_[first + words_], *far = &far_[first];
-    uint64_t some = 0, sure_before = 0, high_before = 0, far_before = 0;
-    uint64_t far_here = far[0] | far[words_] | far[2 * words_] | far[3 * words_];
-    for (int32_t word = 0; word < words_; ++word, ++sure, ++high, ++far) {
-        const uint64_t sure_here = sure[0] | sure[words_], high_here = high[0] | high[words_];
-        const uint64_t far_next =
-            word + 1 < words_ ? far[1] | far[words_ + 1] | far[2 * words_ + 1] | far[3 * words_ + 1] : 0;
-        uint64_t patches = high_here | high_here << 1 | high_before >> 63 | far_here >> 1 | far_next << 63 | far_here |
-                           far_here << 1 | far_before >> 63 | far_here << 2 | far_before >> 62;
-        if (word == words_ - 1) patches &= ~uint64_t{0} >> (kWord - 1 - width_ % kWord);
-        const uint64_t certain = sure_here | sure_here << 1 | sure_before >> 63;
-        // Noise passes the lower levels here and there.
-        if (bytes_in(patches) & ~bytes_in(certain))
-            patches = exceeding(patches, certain, plane.row(row) + word * kWord, plane.pitch, parts_,
-                                kCareful * threshold_);
-        patches_[word] = patches;
-        some |= patches;
-        sure_before = sure_here;
-        high_before = high_here;
-        far_before = far_here;
-        far_here = far_next;
-    }
-    return some != 0;
 }
 
 const std::vector<int32_t> &PatchSearch::find(const Grid &grid, const Plane &plane, int32_t row) {
     found_.clear();
-    float beside, largest;
-    largest_of(plane, row, beside, largest);
-    if (parts_[0] * beside + (parts_[1] + parts_[2]) * largest <= kCareful * threshold_) return found_;
-    marked_ = std::max(marked_, row - 2);
-    mark_cells(plane, std::min(height_ - 1, row + 1));
-    if (!mark_patches(plane, row)) return found_;
-    const float slack = kRounding * largest;
+    const uint64_t *patches = marks_.row(plane, row);
+    if (!patches) return found_;
+    const float slack = kRounding * marks_.largest(), least = marks_.threshold() - slack;
     const auto run = stride_ == 8 ? search_8 : search_4;
-    run(*this, {grid, plane, row, threshold_ - slack, slack, patches_.data()}, found_);
+    run(*this, {grid, plane, row, least, slack, patches}, found_);
     if (found_.size() > 1) {
         std::sort(found_.begin(), found_.end());
         found_.erase(std::unique(found_.begin(), found_.end()), found_.end());

@@ -5,6 +5,7 @@
 #ifndef WHOLEBODY_PAF_PATCHES_H
 #define WHOLEBODY_PAF_PATCHES_H
 
+#include "paf_marks.h"
 #include "paf_upsample.h"
 
 namespace wholebody {
@@ -19,8 +20,8 @@ public:
     // False for strides and kernels that have no fast way: nothing else may be called then.
     bool prepare(const Grid &grid);
 
-    // Another plane. Rows are then searched in order.
-    void begin(float threshold);
+    // Another plane; its rows are then searched in order.
+    void begin(float threshold) { marks_.begin(threshold); }
     // The numbers of the pixels of a row of patches, 0 to the map's height, that may be peaks: all that are, and few
     // others, in scan order. Valid until the next call.
     const std::vector<int32_t> &find(const Grid &grid, const Plane &plane, int32_t row);
@@ -44,15 +45,8 @@ public:
     float wide[kStrideMax][kWindowCells][kWindowPitch];   // for eight pixels from each pixel of a tile
 
 private:
-    void largest_of(const Plane &plane, int32_t row, float &beside, float &around) const;
-    void mark_cells(const Plane &plane, int32_t last);
-    bool mark_patches(const Plane &plane, int32_t row);
-
-    int32_t stride_ = 0, height_ = 0, width_ = 0, words_ = 0;
-    float parts_[3];  // of a pixel: at most this times the largest cell beside it, at the corners, and below 0 between
-    float threshold_ = 0;
-    int32_t marked_ = 0;  // rows of cells
-    std::vector<uint64_t> sure_, high_, far_, patches_;  // bits of each row of cells; of a row of patches
+    int32_t stride_ = 0;
+    PatchMarks marks_;
     std::vector<int32_t> found_;
 };
 

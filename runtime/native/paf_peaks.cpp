@@ -59,15 +59,13 @@ void PeakFinder::prepare(const Grid &grid, const wb_paf_config &config) {
     height_ = grid.height;
 }
 
-// OpenPose's CPU build takes ties on the ring one pixel from the edge, which runs through to the edge.
-bool PeakFinder::may_be_tied(const Grid &grid, int32_t x, int32_t y) const {
-    return !cuda_border_ && (x == 1 || x == grid.width - 2 || y == 1 || y == grid.height - 2);
-}
-
-// Inside the ring; its CUDA build leaves out only the edge itself.
-bool PeakFinder::counts(const Grid &grid, int32_t x, int32_t y) const {
+// OpenPose counts what is above its neighbours inside the ring one pixel from the edge; its CPU build takes ties on that
+// ring, which runs through to the edge, and its CUDA build leaves out only the edge itself.
+bool PeakFinder::stands_out(const Grid &grid, float value, float highest, int32_t x, int32_t y) const {
     const int32_t margin = cuda_border_ ? 1 : 2;
-    return x >= margin && x < grid.width - margin && y >= margin && y < grid.height - margin;
+    const bool inside = x >= margin && x < grid.width - margin && y >= margin && y < grid.height - margin;
+    const bool ring = !cuda_border_ && (x == 1 || x == grid.width - 2 || y == 1 || y == grid.height - 2);
+    return (value > highest && inside) || (value >= highest && ring);
 }
 
 // The window around a pixel, with zeros beyond the map.
@@ -97,7 +95,7 @@ bool PeakFinder::is_peak(const Grid &grid, const Window &window, int32_t x, int3
     for (int32_t row = std::max(0, y - 1); row <= std::min(grid.height - 1, y + 1); ++row)
         for (int32_t column = std::max(0, x - 1); column <= std::min(grid.width - 1, x + 1); ++column)
             if (row != y || column != x) highest = std::max(highest, window.at(column, row));
-    return (value > highest && counts(grid, x, y)) || (value >= highest && may_be_tied(grid, x, y));
+    return stands_out(grid, value, highest, x, y);
 }
 
 // Appends a peak whose window is the one that waits last.
@@ -155,10 +153,13 @@ void PeakFinder::find_anywhere(const Grid &grid, const Plane &plane, Peak *peaks
         for (int32_t x = 0; x < grid.width; ++x) line(y)[x] = y < grid.height ? grid.at(plane, x, y) : threshold_;
         for (int32_t x = 0; y > 0 && x < grid.width; ++x) {
             const float value = line(y - 1)[x];
-            if (!(value > threshold_) || value < line(y - 1)[x - 1] || value < line(y - 1)[x + 1]) continue;
-            if (value < line(y - 2)[x] || value < line(y)[x]) continue;
+            if (!(value > threshold_)) continue;
+            float highest = threshold_;
+            for (int32_t row = y - 2; row <= y; ++row)
+                for (int32_t column = x - 1; column <= x + 1; ++column)
+                    if (row != y - 1 || column != x) highest = std::max(highest, line(row)[column]);
+            if (!stands_out(grid, value, highest, x, y - 1)) continue;
             read(grid, plane, x, y - 1, windows_[waiting_]);
-            if (!is_peak(grid, windows_[waiting_], x, y - 1)) continue;
             add(x, y - 1, peaks);
             if (count_ == capacity) return;
         }

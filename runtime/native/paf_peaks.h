@@ -27,8 +27,7 @@ private:
 
     void read(const Grid &grid, const Plane &plane, int32_t x, int32_t y, Window &window) const;
     bool is_peak(const Grid &grid, const Window &window, int32_t x, int32_t y) const;
-    bool may_be_tied(const Grid &grid, int32_t x, int32_t y) const;
-    bool counts(const Grid &grid, int32_t x, int32_t y) const;
+    bool stands_out(const Grid &grid, float value, float highest, int32_t x, int32_t y) const;
     void find_in_patches(const Grid &grid, const Plane &plane, Peak *peaks, int32_t capacity);
     void find_anywhere(const Grid &grid, const Plane &plane, Peak *peaks, int32_t capacity);
     void add(int32_t x, int32_t y, Peak *peaks);

@@ -58,5 +58,27 @@ WB_INLINE bool all(const typename Lanes<Count>::Bits &bits) {
     return !any<Count>(~bits);
 }
 
+// Which bits are set in some lane.
+template <int Count>
+WB_INLINE uint32_t either(const typename Lanes<Count>::Bits &bits) {
+    uint64_t words[Count / 2], found = 0;
+    store(words, bits);
+    for (uint64_t word : words) found |= word;
+    return static_cast<uint32_t>(found | found >> 32);
+}
+
+template <int Count>
+WB_INLINE uint32_t lanes_of(const typename Lanes<Count>::Bits &set);
+
+template <>
+WB_INLINE uint32_t lanes_of<8>(const Lanes<8>::Bits &set) {
+    return either<8>(set & Lanes<8>::Bits{1, 2, 4, 8, 16, 32, 64, 128});
+}
+
+template <>
+WB_INLINE uint32_t lanes_of<4>(const Lanes<4>::Bits &set) {
+    return either<4>(set & Lanes<4>::Bits{1, 2, 4, 8});
+}
+
 }  // namespace wholebody
 #endif
