@@ -31,8 +31,10 @@ WB_CLONES void mark_row(const float *cells, int32_t width, const Levels levels, 
         if (!any<8>(some)) continue;
         uint64_t bits[3] = {};
         for (int i = 0; i < group / 8; ++i) {
-            const uint64_t set = either<8>(((values[i] > levels.sure) & ones) | ((values[i] > levels.high) & (ones << 8)) |
-                                           (((values[i] > levels.corner) | (values[i] < -levels.low)) & (ones << 16)));
+            const Bits sure_bits = (values[i] > levels.sure) & ones;
+            const Bits high_bits = (values[i] > levels.high) & (ones << 8);
+            const Bits far_bits = ((values[i] > levels.corner) | (values[i] < -levels.low)) & (ones << 16);
+            const uint64_t set = either<8>(sure_bits | high_bits | far_bits);
             for (int kind = 0; kind < 3; ++kind) bits[kind] |= (set >> (8 * kind) & 255) << (8 * i);
         }
         const uint64_t within = width - from < group ? (uint64_t{1} << (width - from)) - 1 : 0xffffffffu;
@@ -112,10 +114,11 @@ float PatchMarks::beside(const Plane &plane, int32_t number) {
 void PatchMarks::mark_cells(const Plane &plane, int32_t last) {
     // Where no cell passes its level, the three parts are less than the threshold together.
     const float most = kCareful * threshold_;
-    const Levels levels = {most / parts_[0], most * 0.55f / parts_[0], most * 0.2f / parts_[1], most * 0.25f / parts_[2]};
+    const Levels levels = {most / parts_[0], most * 0.55f / parts_[0], most * 0.2f / parts_[1],
+                           most * 0.25f / parts_[2]};
     for (; marked_ <= last; ++marked_) {
         const size_t first = static_cast<size_t>(marked_ + kPad) * words_;
-        for (int32_t word = 0; word < words_; ++word) sure_[first + word] = high_[first + word] = far_[first + word] = 0;
+        for (size_t word = first; word < first + words_; ++word) sure_[word] = high_[word] = far_[word] = 0;
         if (!(plane.row_largest[marked_] > std::min(levels.high, levels.low))) continue;
         mark_row(plane.row(marked_ + kPad) + kPad, width_, levels, &sure_[first], &high_[first], &far_[first]);
     }

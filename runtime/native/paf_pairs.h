@@ -73,7 +73,9 @@ WB_INLINE void read_all(const Reader &reader, int32_t count, Pairs &pairs) {
     }
 }
 
-WB_INLINE void absolute(const PairFloats &value, PairFloats &size) { size = (PairFloats)((PairBits)value & 0x7fffffff); }
+WB_INLINE void absolute(const PairFloats &value, PairFloats &size) {
+    size = (PairFloats)((PairBits)value & INT32_MAX);
+}
 
 template <typename Vector, typename Value>
 WB_INLINE void get(Vector &vector, const std::vector<Value> &values, int32_t i) {

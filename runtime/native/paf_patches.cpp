@@ -86,7 +86,8 @@ struct Spots {
         beside(values, before, after);
         if (top < 0 || top + Stride > height) before = after = values;  // beyond the map is nothing to compare with
         const auto set = wanted & (values + row.slack >= before) & (values + row.slack >= after);
-        for (uint32_t lanes = lanes_of<Stride>(set); lanes != 0; lanes &= lanes - 1) add<Stride>(x, __builtin_ctz(lanes));
+        for (uint32_t lanes = lanes_of<Stride>(set); lanes != 0; lanes &= lanes - 1)
+            add<Stride>(x, __builtin_ctz(lanes));
     }
 };
 
@@ -119,7 +120,7 @@ WB_INLINE void add_spots(const typename Lanes<Stride>::Floats pixels[Stride], co
         }
 }
 
-// True when the line of pixels `lane` of a patch is sure to be below the line beyond, which is of the next row of patches.
+// True when every pixel of a patch's first or last line is sure to be below the one beyond, of the next row of patches.
 template <int Stride>
 WB_INLINE bool below_next(const PatchSearch &search, const PatchSearch::Row &row, const float *cells, int lane) {
     typedef Lanes<4>::Floats Floats;
@@ -133,7 +134,8 @@ WB_INLINE bool below_next(const PatchSearch &search, const PatchSearch::Row &row
         load(value, cells + i * pitch);
         rise -= value * search.down[i][lane];
     }
-    const float left = rise[1] + (rise[2] - rise[0]) * search.third, right = rise[2] - (rise[3] - rise[1]) * search.third;
+    const float left = rise[1] + (rise[2] - rise[0]) * search.third;
+    const float right = rise[2] - (rise[3] - rise[1]) * search.third;
     return std::min(std::min(rise[1], left), std::min(rise[2], right)) > 2 * row.slack;
 }
 
@@ -158,85 +160,114 @@ WB_INLINE void keep_ridges(const PatchSearch &search, const PatchSearch::Row &ro
     if (open[Stride - 1] && below_next<Stride>(search, row, cells, Stride - 1)) open[Stride - 1] = 0;
 }
 
-// Looks for pixels that are not below their neighbours. Of a line of pixels in a patch the slope from left to right is a
-// quadratic; where that is sure to have one sign, no pixel of the line is a peak.
+// The lines of pixels of a patch, one a lane, from left to right. Along a line the slope is a quadratic.
 template <int Stride>
-WB_INLINE void search_in(const PatchSearch &search, const PatchSearch::Row &row, std::vector<int32_t> &found) {
+struct Lines {
     typedef typename Lanes<Stride>::Floats Floats;
     typedef typename Lanes<Stride>::Bits Bits;
-    const int32_t width = row.plane.width, height = row.plane.height, pitch = row.plane.pitch;
+
+    Floats down[4];
+    Floats columns[4] = {}, before = {};              // of cells: of the patch, and further left
+    Floats left = {}, right = {}, middle = {};        // control points of the slope
+    Floats points[4] = {};                            // and of the values
+    Bits open = {}, rising = {}, falling = {};        // may have a peak; have none, because the slope has one sign
+    Bits was_open = {}, was_rising = {}, fell = {};   // the patch before; of those open: falling for sure at the end
+
+    explicit WB_INLINE Lines(const PatchSearch &search) {
+        for (int i = 0; i < 4; ++i) load(down[i], search.down[i]);
+    }
+
+    // `follows`: the last patch was the one before.
+    WB_INLINE void enter(const float *cells, ptrdiff_t pitch, float bend, bool follows) {
+        if (follows) {
+            before = columns[0];
+            for (int i = 0; i < 3; ++i) columns[i] = columns[i + 1];
+            left = right;
+            was_open = open;
+            was_rising = rising;
+        } else {
+            for (int i = 0; i < 3; ++i) column_of<Stride>(cells + i, pitch, down, columns[i]);
+            left = (columns[2] - columns[0]) * bend;
+            was_open = was_rising = Bits{};
+        }
+        column_of<Stride>(cells + 3, pitch, down, columns[3]);
+        right = (columns[3] - columns[1]) * bend;
+        middle = (columns[2] - columns[1]) * 3.0f - left - right;
+        points[0] = columns[1];
+        points[1] = columns[1] + left * 0.33334f;
+        points[2] = columns[2] - right * 0.33334f;
+        points[3] = columns[2];
+    }
+
+    WB_INLINE void judge(float least, float steep, const Bits &inside, bool at_edge) {
+        // A polynomial lies between the least and the largest of its control points.
+        Floats most = points[0] > points[1] ? points[0] : points[1];
+        const Floats other = points[2] > points[3] ? points[2] : points[3];
+        most = most > other ? most : other;
+        const Bits above = (most > least) & inside;
+        // The slope has the sign of all three, or does not reach 0 between the outer two.
+        const Bits sign = (Bits)left & INT32_MIN;
+        const Floats a = (Floats)((Bits)left ^ sign) - steep, b = (Floats)((Bits)middle ^ sign) - steep;
+        const Floats c = (Floats)((Bits)right ^ sign) - steep;
+        const Bits steady = (a > 0.0f) & (c > 0.0f) & ((b > 0.0f) | (b * b < a * c));
+        open = at_edge ? above : above & ~steady;
+        rising = steady & (sign == 0);
+        falling = steady & (sign != 0) & above;
+    }
+};
+
+// Looks at the patch whose lines are given pixel by pixel.
+template <int Stride>
+WB_INLINE void look(const PatchSearch &search, const PatchSearch::Row &row, int32_t patch, Lines<Stride> &lines,
+                    Spots &spots) {
+    typedef typename Lanes<Stride>::Floats Floats;
+    typedef typename Lanes<Stride>::Bits Bits;
+    const float *cells = row.plane.row(row.number) + patch, *knot = search.across_knot;
+    const int32_t x0 = patch * Stride - Stride / 2;
+    Floats pixels[Stride];
+    // Where a steady line ends beside an open one its last pixel has its neighbour there.
+    const Bits way = lines.left * knot[0] + lines.middle * knot[1] + lines.right * knot[2] > 0.0f;
+    const Bits early = lines.open & lines.was_rising & ~way, late = lines.was_open & ~lines.fell & lines.falling;
+    lines.fell = lines.right * knot[0] + lines.middle * knot[1] + lines.left * knot[2] < 0.0f;
+    if (any<Stride>(early)) {
+        const Floats columns[4] = {lines.before, lines.columns[0], lines.columns[1], lines.columns[2]};
+        pixels_of<Stride>(search, columns, pixels);
+        spots.check<Stride>(x0 - 1, pixels[Stride - 1], early);
+    }
+    if (any<Stride>(late)) {
+        pixels_of<Stride>(search, lines.columns, pixels);
+        spots.check<Stride>(x0, pixels[0], late);
+    }
+    Bits ridges = lines.open;
+    if (row.number > 0 && row.number < row.plane.height) keep_ridges<Stride>(search, row, cells, lines.points, ridges);
+    if (!any<Stride>(ridges)) return;
+    pixels_of<Stride>(search, lines.columns, pixels);
+    if (patch == 0 || patch == row.plane.width)
+        for (int i = 0; i < Stride; ++i)
+            if (x0 + i < 0 || x0 + i >= spots.width) pixels[i] = Floats{} + row.least;  // around the map: the threshold
+    add_spots<Stride>(pixels, ridges, x0, spots);
+}
+
+// Finds the pixels of a row of patches that may be peaks.
+template <int Stride>
+WB_INLINE void search_in(const PatchSearch &search, const PatchSearch::Row &row, std::vector<int32_t> &found) {
+    const int32_t width = row.plane.width, pitch = row.plane.pitch;
     const float *cells = row.plane.row(row.number);
-    const Floats least = Floats{} + row.least;
-    const float bend = search.bend, steep = 4 * Stride * row.slack;  // rises twice the slack from pixel to pixel
-    const float *knot = search.across_knot;
-    const Bits signs = Bits{} + INT32_MIN;
-    Spots spots = {row, found, row.number * Stride - Stride / 2, height * Stride, width * Stride};
-    const bool enclosed = row.number > 0 && row.number < height;
-    Bits inside = {};
+    const float steep = 4 * Stride * row.slack;  // rises four times the slack from pixel to pixel
+    Spots spots = {row, found, row.number * Stride - Stride / 2, row.plane.height * Stride, width * Stride};
+    typename Lanes<Stride>::Bits inside = {};
     for (int lane = 0; lane < Stride; ++lane)
         inside[lane] = spots.top + lane >= 0 && spots.top + lane < spots.height ? -1 : 0;
-    Floats down[4], columns[4] = {}, before = {}, left_slope = {}, right_slope = {};
-    for (int i = 0; i < 4; ++i) load(down[i], search.down[i]);
-    Bits was_open = {}, was_rising = {}, was_falling = {};  // of the patch before; falling for sure at its right end
-    int32_t ready = -1;
+    Lines<Stride> lines(search);
+    int32_t next = -1;
     for (int32_t word = 0; word * PatchMarks::kWord <= width; ++word) {
         for (uint64_t bits = row.patches[word]; bits != 0; bits &= bits - 1) {
             const int32_t patch = word * PatchMarks::kWord + __builtin_ctzll(bits);
-            if (patch == ready) {
-                before = columns[0];
-                for (int i = 0; i < 3; ++i) columns[i] = columns[i + 1];
-                left_slope = right_slope;
-            } else {
-                for (int i = 0; i < 3; ++i) column_of<Stride>(cells + patch + i, pitch, down, columns[i]);
-                left_slope = (columns[2] - columns[0]) * bend;
-                was_open = was_rising = was_falling = Bits{};
-            }
-            column_of<Stride>(cells + patch + 3, pitch, down, columns[3]);
-            ready = patch + 1;
-            right_slope = (columns[3] - columns[1]) * bend;
-            const Floats middle = (columns[2] - columns[1]) * 3.0f - left_slope - right_slope;
-            // The polynomial lies between the least and the largest of its four control points.
-            const Floats points[4] = {columns[1], columns[1] + left_slope * 0.33334f, columns[2] - right_slope * 0.33334f,
-                                      columns[2]};
-            Floats most = points[0] > points[1] ? points[0] : points[1];
-            const Floats other = points[2] > points[3] ? points[2] : points[3];
-            most = most > other ? most : other;
-            const Bits above = (most > least) & inside;
-            // The slope has the sign of its three control points, or does not reach 0 between the outer two.
-            const Bits sign = (Bits)left_slope & signs;
-            const Floats left = (Floats)((Bits)left_slope ^ sign) - steep, right = (Floats)((Bits)right_slope ^ sign) - steep;
-            const Floats between = (Floats)((Bits)middle ^ sign) - steep;
-            const Bits steady = (left > 0.0f) & (right > 0.0f) & ((between > 0.0f) | (between * between < left * right));
-            const bool at_edge = patch == 0 || patch == width;
-            const Bits open = at_edge ? above : above & ~steady, rising = steady & ~(sign != 0);
-            const Bits late = was_open & ~was_falling & steady & (sign != 0) & above;
-            if (any<Stride>(open | late)) {
-                const int32_t x0 = patch * Stride - Stride / 2;
-                // A steady line ends beside this one, and its last pixel has its neighbour here.
-                const Floats way = left_slope * knot[0] + middle * knot[1] + right_slope * knot[2];
-                const Bits early = open & was_rising & ~(way > 0.0f);
-                Floats pixels[Stride];
-                if (any<Stride>(early)) {
-                    const Floats cells_before[4] = {before, columns[0], columns[1], columns[2]};
-                    pixels_of<Stride>(search, cells_before, pixels);
-                    spots.check<Stride>(x0 - 1, pixels[Stride - 1], early);
-                }
-                if (any<Stride>(late)) {
-                    pixels_of<Stride>(search, columns, pixels);
-                    spots.check<Stride>(x0, pixels[0], late);
-                }
-                was_falling = right_slope * knot[0] + middle * knot[1] + left_slope * knot[2] < 0.0f;
-                Bits ridges = open;
-                if (enclosed) keep_ridges<Stride>(search, row, cells + patch, points, ridges);
-                if (any<Stride>(ridges)) {
-                    pixels_of<Stride>(search, columns, pixels);
-                    for (int i = 0; at_edge && i < Stride; ++i)
-                        if (x0 + i < 0 || x0 + i >= spots.width) pixels[i] = least;  // around the map lies the threshold
-                    add_spots<Stride>(pixels, ridges, x0, spots);
-                }
-            }
-            was_open = open;
-            was_rising = rising;
+            lines.enter(cells + patch, pitch, search.bend, patch == next);
+            lines.judge(row.least, steep, inside, patch == 0 || patch == width);
+            if (any<Stride>(lines.open | (lines.was_open & lines.falling & ~lines.fell)))
+                look<Stride>(search, row, patch, lines, spots);
+            next = patch + 1;
         }
     }
 }

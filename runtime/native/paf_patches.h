@@ -1,7 +1,7 @@
 // Where a map's upsampled surface may have peaks, for strides 4 and 8, in vectors as wide as the machine has.
 //
-// A patch is the stride x stride pixels between four cells: all are sums over the same 4 x 4 cells. Patch (0, 0) has the
-// cell (0, 0) at its lower right, so that half of it lies beyond the map.
+// A patch is the stride x stride pixels between four cells: all are sums over the same 4 x 4 cells. Patch (0, 0) has
+// the cell (0, 0) at its lower right, so that half of it lies beyond the map.
 #ifndef WHOLEBODY_PAF_PATCHES_H
 #define WHOLEBODY_PAF_PATCHES_H
 
@@ -36,13 +36,12 @@ public:
         float least, slack;       // what a peak exceeds; more than the rounding of a pixel
         const uint64_t *patches;  // a bit each
     };
-    float bend = 0;                                       // the slope at a cell is this times its neighbours' difference
-    float third = 0;                                      // a third of it
-    float down[4][kStrideMax];                            // weights of the four cells, for each pixel of a patch
-    float even[kStrideMax / 2][2][kStrideMax];            // the same of a pixel and its mirror image, half their sum
-    float odd[kStrideMax / 2][2][kStrideMax];             // and difference, in every lane
-    float across_knot[3];                                 // what slope makes of the way from a cell to the first pixel
-    float wide[kStrideMax][kWindowCells][kWindowPitch];   // for eight pixels from each pixel of a tile
+    float bend = 0, third = 0;                           // slope at a cell: of its neighbours' difference; a third of it
+    float down[4][kStrideMax];                           // weights of the four cells, for each pixel of a patch
+    float even[kStrideMax / 2][2][kStrideMax];           // the same of a pixel and its mirror image, half their sum
+    float odd[kStrideMax / 2][2][kStrideMax];            // and difference, in every lane
+    float across_knot[3];                                // what slope makes of the way from a cell to the first pixel
+    float wide[kStrideMax][kWindowCells][kWindowPitch];  // for eight pixels from each pixel of a tile
 
 private:
     int32_t stride_ = 0;

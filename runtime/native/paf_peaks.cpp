@@ -59,8 +59,8 @@ void PeakFinder::prepare(const Grid &grid, const wb_paf_config &config) {
     height_ = grid.height;
 }
 
-// OpenPose counts what is above its neighbours inside the ring one pixel from the edge; its CPU build takes ties on that
-// ring, which runs through to the edge, and its CUDA build leaves out only the edge itself.
+// OpenPose counts what is above its neighbours inside the ring one pixel from the edge; its CPU build takes ties on
+// that ring, which runs through to the edge, and its CUDA build leaves out only the edge itself.
 bool PeakFinder::stands_out(const Grid &grid, float value, float highest, int32_t x, int32_t y) const {
     const int32_t margin = cuda_border_ ? 1 : 2;
     const bool inside = x >= margin && x < grid.width - margin && y >= margin && y < grid.height - margin;
