@@ -36,7 +36,7 @@ public:
         float least, slack;       // what a peak exceeds; more than the rounding of a pixel
         const uint64_t *patches;  // a bit each
     };
-    float bend = 0, third = 0;                           // slope at a cell: of its neighbours' difference; a third of it
+    float bend = 0, third = 0;                           // the slope at a cell: of its neighbours' difference; a third
     float down[4][kStrideMax];                           // weights of the four cells, for each pixel of a patch
     float even[kStrideMax / 2][2][kStrideMax];           // the same of a pixel and its mirror image, half their sum
     float odd[kStrideMax / 2][2][kStrideMax];            // and difference, in every lane

@@ -85,7 +85,7 @@ def surfaces(shape, rng):
                                      {"nms_threshold": .3, "max_peaks": 1000}],
                          ids=["usual", "as CUDA", "all above 0", "high threshold"])
 @pytest.mark.parametrize("stride", [4, 8])
-def test_peaks_of_any_surface_are_those_of_the_upsampled_map_byte_for_byte(stride, options, decoder, skeleton_of, native):
+def test_peaks_of_any_surface_are_the_bytes_of_the_upsampled_map_s(stride, options, decoder, skeleton_of, native):
     skeleton, rng = skeleton_of("COCO_18"), np.random.default_rng(stride)
     for shape in ((17, 70), (1, 9), (6, 1), (2, 2)):
         heat = np.zeros((skeleton.heatmap_channels,) + shape, np.float32)
