@@ -50,8 +50,8 @@ class Estimator(StagedEstimator):
         self.engine = engine
         self.card = engine.card
         if "paf" not in [head.kind for head in self.card.heads]:
-            raise CardError("%s: its heads are %s, and people are found with paf, heatmap, integral and simcc heads; "
-                            "a detector goes with one of these: --engine POSE --detector %s"
+            raise CardError("%s: its heads are %s, and people are found with paf, heatmap, integral, simcc and "
+                            "regression heads; a detector goes with one of these: --engine POSE --detector %s"
                             % (engine.path, ", ".join(head.kind for head in self.card.heads), engine.path))
         self._head = PafHead(self.card)
         check_fit(self.card, engine.inputs, engine.outputs, engine.path)

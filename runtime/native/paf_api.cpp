@@ -17,6 +17,7 @@ struct wb_paf {
     Grid grid;
     PeakFinder finder;
     LimbScorer scorer;
+    ConnectionSorter sorter;
     Assembler assembler;
     PeopleFilter filter;
     // Scratch of one frame, kept so that the next allocates nothing.
@@ -29,7 +30,7 @@ struct wb_paf {
 
 namespace {
 
-const int64_t kPixelsMax = 1 << 28;
+const int64_t kPixelsMax = 1 << 26;  // ten times as many values still have a number of 32 bits
 
 template <typename Work>
 int32_t guarded(Work work) {
@@ -90,7 +91,7 @@ void connect(wb_paf &p, const void *pafs, const wb_layout &layout) {
 }
 
 int32_t find_people(wb_paf &p) {
-    sort_connections(p.connections);
+    p.sorter.sort(p.connections);
     p.assembler.assemble(p.connections, p.peaks, p.model.pairs, p.people);
     p.filter.apply(p.model, p.peaks, p.people, p.result);
     return static_cast<int32_t>(p.result.person_scores.size());

@@ -1,14 +1,23 @@
 #include "paf_field.h"
 
+#include <cmath>
+
 namespace wholebody {
 namespace {
 
 const int32_t kLanes = 8;
 
+inline float usable(float value) { return std::fabs(value) < kLargestCell ? value : 0.0f; }
+
+// A row of both maps, cleaned and padded, x and y side by side.
 WB_CLONES void interleave(const float *x, const float *y, int32_t count, float *out) {
     for (int32_t i = 0; i < count; ++i) {
-        out[2 * i] = x[i];
-        out[2 * i + 1] = y[i];
+        out[2 * i] = usable(x[i]);
+        out[2 * i + 1] = usable(y[i]);
+    }
+    for (int32_t i = 0; i < 2 * kPad; ++i) {
+        out[i - 2 * kPad] = out[i % 2];
+        out[2 * count + i] = out[2 * count - 2 + i % 2];
     }
 }
 
@@ -32,12 +41,26 @@ WB_CLONES void upsample_rows(const Grid &grid, const float *values, ptrdiff_t pi
 }  // namespace
 
 void FieldCells::load(const Field &field) {
-    x_.load(field.x, field.layout);
-    y_.load(field.y, field.layout);
-    pitch = 2 * static_cast<ptrdiff_t>(x_.pitch);
-    const int32_t count = x_.pitch * (x_.height + 2 * kPad);
-    values.resize(2 * static_cast<size_t>(count) + kLanes);
-    interleave(x_.cells.data(), y_.cells.data(), count, values.data());
+    const int32_t height = field.layout.height, width = field.layout.width;
+    pitch = 2 * (width + 2 * kPad);
+    values.resize(static_cast<size_t>(height + 2 * kPad) * pitch + kLanes);
+    float *first = values.data() + kPad * pitch, *row = first;
+    if (!field.plain()) {
+        x_.load(field.x, field.layout);
+        y_.load(field.y, field.layout);
+    }
+    for (int32_t y = 0; y < height; ++y, row += pitch) {
+        const char *from_x = field.x + y * field.layout.stride_row, *from_y = field.y + y * field.layout.stride_row;
+        if (field.plain())
+            interleave(reinterpret_cast<const float *>(from_x), reinterpret_cast<const float *>(from_y), width,
+                       row + 2 * kPad);
+        else
+            interleave(x_.row(y + kPad) + kPad, y_.row(y + kPad) + kPad, width, row + 2 * kPad);
+    }
+    for (int32_t i = 1; i <= kPad; ++i) {
+        std::copy(first, first + pitch, first - i * pitch);
+        std::copy(row - pitch, row, row + (i - 1) * pitch);
+    }
 }
 
 void FieldRows::upsample(const Grid &grid, const FieldCells &cells) {

@@ -36,6 +36,29 @@ WB_INLINE void sums_of(const Quad quads[4], Lanes<4>::Floats &x, Lanes<4>::Float
     y = WB_SHUFFLE(first, second, 1, 3, 5, 7);
 }
 
+// Where each column of pixels reads: its first padded cell and its weights' number.
+class Columns {
+public:
+    explicit Columns(const Grid &grid) : places_(grid.places.data()), shift_(grid.shift), half_(grid.stride / 2) {}
+
+    template <typename Bits>
+    WB_INLINE void at(const Bits &x, Bits &first, Bits &phase) const {
+        if (shift_ > 0) {
+            first = (x + half_) >> shift_;
+            phase = x & (2 * half_ - 1);
+            return;
+        }
+        for (size_t lane = 0; lane < sizeof(Bits) / sizeof(int32_t); ++lane) {
+            first[lane] = places_[x[lane]].first;
+            phase[lane] = places_[x[lane]].phase;
+        }
+    }
+
+private:
+    const Place *places_;
+    int32_t shift_, half_;
+};
+
 // Reads plain maps where they lie.
 class MapReader {
 public:
@@ -46,6 +69,13 @@ public:
           x_(reinterpret_cast<const float *>(field.x)), y_(reinterpret_cast<const float *>(field.y)),
           pitch_(field.layout.stride_row / static_cast<int64_t>(sizeof(float))), cells_down_(field.layout.height),
           cells_across_(field.layout.width) {}
+
+    // What `at` wants of pixels.
+    template <typename Bits>
+    WB_INLINE void find(const Bits &x, const Bits &y, Bits &where, Bits &weights) const {
+        where = x;
+        weights = y;
+    }
 
     WB_INLINE void at(int32_t x, int32_t y, Quad &quad) const {
         const Tap &across = columns_[x], &down = rows_[y];
@@ -101,7 +131,7 @@ private:
 // Both maps cleaned and padded, x and y of a cell side by side.
 struct FieldCells {
     std::vector<float> values;
-    ptrdiff_t pitch = 0;
+    int32_t pitch = 0;
 
     void load(const Field &field);
 
@@ -111,39 +141,51 @@ private:
 
 class CellReader {
 public:
+    static const int32_t kLargestStride = 1 << 15;  // two pixels' places within their cells make one number
     int32_t height, width;
 
     CellReader(const Grid &grid, const FieldCells &cells)
-        : height(grid.height), width(grid.width), columns_(grid.column_places.data()), rows_(grid.rows.data()),
-          doubled_(grid.doubled.data()), values_(cells.values.data()), pitch_(cells.pitch) {}
+        : height(grid.height), width(grid.width), columns_(grid), doubled_(grid.doubled.data()),
+          values_(cells.values.data()), pitch_(cells.pitch) {}
 
-    WB_INLINE void at(int32_t x, int32_t y, Quad &quad) const {
-        const Place across = columns_[x];
-        const Tap &down = rows_[y];
-        const float *cell = values_ + down.first * pitch_ + 2 * across.first, *weights = doubled_ + 8 * across.phase;
-        Quad near = {}, far = {}, value, near_weight, far_weight;
-        for (int row = 0; row < 4; ++row) {
+    template <typename Bits>
+    WB_INLINE void find(const Bits &x, const Bits &y, Bits &where, Bits &weights) const {
+        Bits column, across, row, down;
+        columns_.at(x, column, across);
+        columns_.at(y, row, down);  // rows have the same places
+        where = row * pitch_ + column * 2;
+        weights = across | down << kDownShift;
+    }
+
+    WB_INLINE void at(int32_t where, int32_t weights, Quad &quad) const {
+        const float *cell = values_ + where, *across = doubled_ + 8 * (weights & ((1 << kDownShift) - 1));
+        const float *down = doubled_ + 8 * (weights >> kDownShift);
+        Lanes<8>::Floats sum, value, weight;
+        Quad near, far;
+        load(value, cell);
+        sum = value * down[0];
+        for (int row = 1; row < 4; ++row) {
             load(value, cell + row * pitch_);
-            near += value * down.weight[row];
-            load(value, cell + row * pitch_ + 4);
-            far += value * down.weight[row];
+            sum += value * down[2 * row];
         }
-        load(near_weight, weights);
-        load(far_weight, weights + 4);
-        quad = near * near_weight + far * far_weight;
+        load(weight, across);
+        const Lanes<8>::Floats both = sum * weight;
+        load(near, &both);
+        load(far, reinterpret_cast<const char *>(&both) + sizeof(near));
+        quad = near + far;
     }
 
 private:
-    const Place *columns_;
-    const Tap *rows_;
+    static const int32_t kDownShift = 15;  // of kLargestStride
+    Columns columns_;
     const float *doubled_, *values_;
-    ptrdiff_t pitch_;
+    int32_t pitch_;
 };
 
 // The same, upsampled from row to row.
 struct FieldRows {
     std::vector<float> values;
-    ptrdiff_t pitch = 0;
+    int32_t pitch = 0;
 
     void upsample(const Grid &grid, const FieldCells &cells);
 };
@@ -153,24 +195,30 @@ public:
     int32_t height, width;
 
     RowReader(const Grid &grid, const FieldRows &rows)
-        : height(grid.height), width(grid.width), columns_(grid.column_places.data()), doubled_(grid.doubled.data()),
+        : height(grid.height), width(grid.width), columns_(grid), doubled_(grid.doubled.data()),
           values_(rows.values.data()), pitch_(rows.pitch) {}
 
-    WB_INLINE void at(int32_t x, int32_t y, Quad &quad) const {
-        const Place across = columns_[x];
-        const float *cell = values_ + y * pitch_ + 2 * across.first, *weights = doubled_ + 8 * across.phase;
+    template <typename Bits>
+    WB_INLINE void find(const Bits &x, const Bits &y, Bits &where, Bits &weights) const {
+        Bits column, across;
+        columns_.at(x, column, across);
+        where = y * pitch_ + column * 2;
+        weights = across * 8;
+    }
+
+    WB_INLINE void at(int32_t where, int32_t weights, Quad &quad) const {
         Quad near, far, near_weight, far_weight;
-        load(near, cell);
-        load(far, cell + 4);
-        load(near_weight, weights);
-        load(far_weight, weights + 4);
+        load(near, values_ + where);
+        load(far, values_ + where + 4);
+        load(near_weight, doubled_ + weights);
+        load(far_weight, doubled_ + weights + 4);
         quad = near * near_weight + far * far_weight;
     }
 
 private:
-    const Place *columns_;
+    Columns columns_;
     const float *doubled_, *values_;
-    ptrdiff_t pitch_;
+    int32_t pitch_;
 };
 
 }  // namespace wholebody

@@ -7,7 +7,7 @@
 namespace wholebody {
 namespace {
 
-const int32_t kLanes = 8, kWord = 64;
+const int32_t kLanes = 8;
 typedef Lanes<kLanes>::Floats Floats;
 typedef Lanes<kLanes>::Bits Bits;
 
@@ -27,11 +27,13 @@ inline float widened(uint16_t half) {
 
 // Copies rows of floats, cleaned, and notes the largest absolute value of each.
 WB_CLONES void copy_floats(const char *source, const wb_layout &layout, float *out, ptrdiff_t pitch, float *largest) {
-    for (int32_t y = 0; y < layout.height; ++y, source += layout.stride_row, out += pitch) {
+    const int32_t height = layout.height, width = layout.width;
+    const int64_t stride = layout.stride_row;
+    for (int32_t y = 0; y < height; ++y, source += stride, out += pitch) {
         const float *row = reinterpret_cast<const float *>(source);
         Floats most = {};
         int32_t x = 0;
-        for (; x + kLanes <= layout.width; x += kLanes) {
+        for (; x + kLanes <= width; x += kLanes) {
             Floats value;
             load(value, row + x);
             Floats size = (Floats)((Bits)value & kNoSign);
@@ -43,7 +45,7 @@ WB_CLONES void copy_floats(const char *source, const wb_layout &layout, float *o
         }
         float top = 0;
         for (int lane = 0; lane < kLanes; ++lane) top = most[lane] > top ? most[lane] : top;
-        for (; x < layout.width; ++x) {
+        for (; x < width; ++x) {
             out[x] = usable(row[x]);
             top = std::fabs(out[x]) > top ? std::fabs(out[x]) : top;
         }
@@ -68,22 +70,6 @@ float copy_any(const char *source, const wb_layout &layout, float *out) {
     return largest;
 }
 
-WB_CLONES void mark_row(const float *cells, int32_t width, float threshold, uint64_t *bits) {
-    const Bits lane_bits = {1, 2, 4, 8, 16, 32, 64, 128};
-    int32_t x = 0;
-    for (; x + kLanes <= width; x += kLanes) {
-        Floats value;
-        load(value, cells + x);
-        const Bits set = ((Floats)((Bits)value & kNoSign) > threshold) & lane_bits;
-        uint64_t words[kLanes / 2];
-        store(words, set);
-        const uint64_t either = words[0] | words[1] | words[2] | words[3];
-        bits[x / kWord] |= ((either | either >> 32) & 255) << (x % kWord);
-    }
-    for (; x < width; ++x)
-        if (std::fabs(cells[x]) > threshold) bits[x / kWord] |= uint64_t{1} << (x % kWord);
-}
-
 }  // namespace
 
 void Plane::load(const char *base, const wb_layout &layout) {
@@ -91,7 +77,7 @@ void Plane::load(const char *base, const wb_layout &layout) {
     width = layout.width;
     pitch = width + 2 * kPad;
     // Vectors may read, and not use, a little beyond the last cell.
-    cells.resize(static_cast<size_t>(height + 2 * kPad) * pitch + 2 * kLanes);
+    cells.resize(static_cast<size_t>(height + 2 * kPad) * pitch + 5 * kLanes);
     row_largest.resize(height);
     largest = 0;
     const bool plain = layout.type == WB_FLOAT32 && layout.stride_column == static_cast<int64_t>(sizeof(float));
@@ -110,29 +96,6 @@ void Plane::load(const char *base, const wb_layout &layout) {
     for (int i = 1; i <= kPad; ++i) {
         std::copy(first, first + pitch, first - static_cast<ptrdiff_t>(i) * pitch);
         std::copy(last, last + pitch, last + static_cast<ptrdiff_t>(i) * pitch);
-    }
-}
-
-void CellSet::prepare(int32_t height, int32_t width) {
-    height_ = height;
-    width_ = width;
-    words_ = (width + kWord - 1) / kWord;
-    own_.resize(words_);
-    near_.resize(static_cast<size_t>(height) * words_);
-    used_.resize(height);
-}
-
-void CellSet::mark(const Plane &plane, float threshold) {
-    std::fill(used_.begin(), used_.end(), uint8_t{0});
-    for (int32_t row = 0; row < height_; ++row) {
-        if (!(plane.row_largest[row] > threshold)) continue;
-        std::fill(own_.begin(), own_.end(), 0);
-        mark_row(plane.row(row + kPad) + kPad, width_, threshold, own_.data());
-        for (int32_t y = std::max(0, row - kPad); y <= std::min(height_ - 1, row + kPad); ++y) {
-            uint64_t *near = near_.data() + static_cast<size_t>(y) * words_;
-            for (int32_t i = 0; i < words_; ++i) near[i] = used_[y] ? near[i] | own_[i] : own_[i];
-            used_[y] = 1;
-        }
     }
 }
 

@@ -15,10 +15,13 @@
 #endif
 #define WB_INLINE inline __attribute__((always_inline))
 // Four lanes chosen among those of a (0 to 3) and b (4 to 7).
+// WB_SHUFFLE_8: eight lanes among those of a.
 #if defined(__clang__)
 #define WB_SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#define WB_SHUFFLE_8(a, ...) __builtin_shufflevector(a, a, __VA_ARGS__)
 #else
 #define WB_SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, (Lanes<4>::Bits{i, j, k, l}))
+#define WB_SHUFFLE_8(a, ...) __builtin_shuffle(a, (Lanes<8>::Bits{__VA_ARGS__}))
 #endif
 
 namespace wholebody {
@@ -53,6 +56,28 @@ WB_INLINE bool any(const typename Lanes<Count>::Bits &bits) {
 template <int Count>
 WB_INLINE bool all(const typename Lanes<Count>::Bits &bits) {
     return !any<Count>(~bits);
+}
+
+// Which bits are set in some lane.
+template <int Count>
+WB_INLINE uint32_t either(const typename Lanes<Count>::Bits &bits) {
+    uint64_t words[Count / 2], found = 0;
+    store(words, bits);
+    for (uint64_t word : words) found |= word;
+    return static_cast<uint32_t>(found | found >> 32);
+}
+
+template <int Count>
+WB_INLINE uint32_t lanes_of(const typename Lanes<Count>::Bits &set);
+
+template <>
+WB_INLINE uint32_t lanes_of<8>(const Lanes<8>::Bits &set) {
+    return either<8>(set & Lanes<8>::Bits{1, 2, 4, 8, 16, 32, 64, 128});
+}
+
+template <>
+WB_INLINE uint32_t lanes_of<4>(const Lanes<4>::Bits &set) {
+    return either<4>(set & Lanes<4>::Bits{1, 2, 4, 8});
 }
 
 }  // namespace wholebody

@@ -32,19 +32,21 @@ void spread(const std::vector<Tap> &phases, int32_t cells, std::vector<Tap> &tap
 
 }  // namespace
 
-void Grid::prepare(int32_t map_height, int32_t map_width, int32_t pixels_per_cell, double kernel_a) {
+void Grid::prepare(int32_t map_height, int32_t map_width, int32_t pixels_per_cell, double a) {
     if (stride == pixels_per_cell && height == map_height * stride && width == map_width * stride) return;
     stride = 0;  // not usable until all is set: an allocation may throw
-    const std::vector<Tap> taps = phases_of(pixels_per_cell, kernel_a);
+    const std::vector<Tap> taps = phases_of(pixels_per_cell, a);
+    kernel_a = a;
     spread(taps, map_height, rows);
     spread(taps, map_width, columns);
     for (int i = 0; i < 4; ++i) {
         phases[i].clear();
         for (const Tap &tap : taps) phases[i].push_back(tap.weight[i]);
     }
-    column_places.clear();
-    for (size_t x = 0; x < columns.size(); ++x)
-        column_places.push_back({columns[x].first, static_cast<int32_t>(x) % pixels_per_cell});
+    places.clear();  // of rows as well
+    const std::vector<Tap> &longer = rows.size() > columns.size() ? rows : columns;
+    for (size_t x = 0; x < longer.size(); ++x)
+        places.push_back({longer[x].first, static_cast<int32_t>(x) % pixels_per_cell});
     doubled.clear();
     for (const Tap &tap : taps)
         for (float weight : tap.weight) doubled.insert(doubled.end(), 2, weight);
@@ -57,6 +59,7 @@ void Grid::prepare(int32_t map_height, int32_t map_width, int32_t pixels_per_cel
     gain = most * most * 1.0001f;  // more than the rounding of sixteen products
     height = map_height * pixels_per_cell;
     width = map_width * pixels_per_cell;
+    shift = pixels_per_cell & (pixels_per_cell - 1) ? 0 : __builtin_ctz(static_cast<uint32_t>(pixels_per_cell));
     stride = pixels_per_cell;
 }
 

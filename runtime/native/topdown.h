@@ -34,6 +34,13 @@ typedef struct wb_stack {
  * A value that is not finite counts as 0. DARK and UDP are within 1e-3 of a cell of the twin. */
 WB_API int32_t wb_topdown_peaks(const float *maps, const wb_stack *stack, int32_t refine, float *found);
 
+/* found (people, channels, 3): x, y and value of the highest pixel of the maps enlarged `factor` times, bicubic with
+ * this kernel (-0.5 or -0.75) and the border repeated; whole numbers, the first of equal ones in reading order; zeros
+ * where no pixel is above 0. The same bytes as the whole enlarged map has, which is not made. A value that is not
+ * finite, or beyond 1e9, counts as 0. factor is 1 to 16. Allocates a few maps. */
+WB_API int32_t wb_topdown_enlarged_peaks(const float *maps, const wb_stack *stack, int32_t factor, double kernel,
+                                         float *found);
+
 /* found (people, channels, 3): the mean place of the sigmoid of the maps in cells, and the highest sigmoid.
  * Within 1e-3 of a cell and 1e-6 of the twin. A value that is not finite counts as no weight at all. */
 WB_API int32_t wb_topdown_integrals(const float *maps, const wb_stack *stack, float *found);

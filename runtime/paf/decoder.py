@@ -94,7 +94,7 @@ class PafDecoder:
     def __call__(self, heatmaps: "npt.NDArray[np.float32]", pafs: "npt.NDArray[np.float32]") -> Poses:
         """Poses in pixels of the network input, from maps (K or K + 1, h, w) and (2L, h, w) of any strides."""
         heat, fields = checked_maps(heatmaps, pafs, self.skeleton)
-        if heat[0].size <= 1:
+        if heat.shape[1] * heat.shape[2] <= 1:
             return Poses.empty(self.skeleton)
         return self._backend.decode(heat, fields)
 

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+READ = (np.dtype(np.float32), np.dtype(np.float16))  # as they are, in the machine's own byte order
+
+
 def checked_heatmaps(heatmaps: Any, skeleton: Skeleton) -> "npt.NDArray[np.float32]":
     """Heat maps (K or, with its background, K + 1, h, w) as float32 or float16; a view stays a view."""
     points = len(skeleton.keypoints)
@@ -33,7 +36,7 @@ def _checked(name: str, maps: Any, counts: Sequence[int], skeleton: Skeleton) ->
     if array.ndim != 3 or array.shape[0] not in counts:
         expected = " or ".join("(%d, h, w)" % count for count in counts)
         raise ShapeError("%s of %s: expected shape %s, got %s" % (name, skeleton.name, expected, array.shape))
-    if array.dtype.name in ("float32", "float16") and array.dtype.isnative and array.flags.aligned:
+    if array.dtype in READ and array.flags.aligned:
         return array
     if array.dtype.kind != "f" or array.dtype.itemsize > 4:
         raise ShapeError("%s of %s: expected float32 (or float16), got %s" % (name, skeleton.name, array.dtype))

@@ -92,13 +92,16 @@ class NativeBackend(HostBackend):
         if not people:
             return Poses.empty(self._skeleton)
         points = len(self._skeleton.keypoints)
-        ends = np.cumsum([2 * points * people, points * people, people, 4 * people]).tolist()
-        block = np.empty(ends[3], np.float32)
+        scores = 2 * points * people
+        person_scores, boxes = scores + points * people, scores + points * people + people
+        block = np.empty(boxes + 4 * people, np.float32)
         start = _address(block)
-        status = self._result(self._handle, start, *[start + FLOAT_BYTES * end for end in ends[:3]])
-        self._check(status, block)
-        return Poses(block[:ends[0]].reshape(people, points, 2), block[ends[0]:ends[1]].reshape(people, points),
-                     block[ends[1]:ends[2]], self._skeleton, block[ends[2]:].reshape(people, 4))
+        status = self._result(self._handle, start, start + FLOAT_BYTES * scores, start + FLOAT_BYTES * person_scores,
+                              start + FLOAT_BYTES * boxes)
+        if status != OK:
+            self._check(status, block)
+        return Poses(block[:scores].reshape(people, points, 2), block[scores:person_scores].reshape(people, points),
+                     block[person_scores:boxes], self._skeleton, block[boxes:].reshape(people, 4))
 
     def candidates(self, heatmaps: "npt.NDArray[np.float32]") -> "List[npt.NDArray[np.float32]]":
         """Peaks (n, 3) of every keypoint."""

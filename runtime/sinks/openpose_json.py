@@ -1,5 +1,5 @@
 """OpenPose's `--write_json` files, byte for byte: one a frame, version 1.3."""
-from typing import TYPE_CHECKING, Dict, List, Sequence, Tuple
+from typing import TYPE_CHECKING, Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -8,15 +8,25 @@ from wholebody.files import PathLike, write_text
 from wholebody.poses import Frame, Poses, Result
 from wholebody.runtime.sinks.base import Details, FrameFiles
 from wholebody.runtime.sinks.rotation import Rotation
+from wholebody.skeletons import Skeleton
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 # OpenPose's release writes no white space at all: its line breaks are for the human-readable mode, which it never
 # turns on (jsonOfstream.cpp, wPeopleJsonSaver.hpp). Numbers are C++'s default for a float: %g.
-_PERSON = ('{"person_id":[%%d],"pose_keypoints_2d":[%s],"face_keypoints_2d":[],"hand_left_keypoints_2d":[],'
-           '"hand_right_keypoints_2d":[],"pose_keypoints_3d":[],"face_keypoints_3d":[],"hand_left_keypoints_3d":[],'
+_PERSON = ('{"person_id":[%%d],"pose_keypoints_2d":[%s],"face_keypoints_2d":[%s],"hand_left_keypoints_2d":[%s],'
+           '"hand_right_keypoints_2d":[%s],"pose_keypoints_3d":[],"face_keypoints_3d":[],"hand_left_keypoints_3d":[],'
            '"hand_right_keypoints_3d":[]}')
+_PARTS = ("face", "left_hand", "right_hand")  # lists of their own, in this order
+_IN_ONE_LIST = ("BODY_135",)                  # OpenPose writes all of it as the body
+
+
+class Layout(NamedTuple):
+    """How people of one set are written."""
+
+    template: str
+    order: List[int]  # of the keypoints in it
 
 
 class OpenPoseJson(FrameFiles):
@@ -25,7 +35,7 @@ class OpenPoseJson(FrameFiles):
     def __init__(self, folder: PathLike, overwrite: bool = False, names: Sequence[str] = (), keep: int = 0) -> None:
         super().__init__(folder, "_keypoints.json", overwrite, names)
         self._rotation = Rotation(keep)
-        self._templates: Dict[int, str] = {}
+        self._layouts: Dict[Skeleton, Layout] = {}
 
     def write(self, frame: Frame, result: Result, details: Details) -> None:
         text = self.text(result.poses, details)
@@ -45,13 +55,21 @@ class OpenPoseJson(FrameFiles):
         if np.shape(details.keypoints) != (people, points, 2):
             raise ShapeError("details.keypoints: expected shape %s, got %s"
                              % ((people, points, 2), np.shape(details.keypoints)))
-        if points not in self._templates:
-            self._templates[points] = _PERSON % _numbers(3 * points)
-        template = self._templates[points]
+        if poses.skeleton not in self._layouts:
+            self._layouts[poses.skeleton] = layout_of(poses.skeleton)
+        template, order = self._layouts[poses.skeleton]
         ids = [-1] * people if poses.ids is None else [int(i) for i in poses.ids]
         rows = np.concatenate([details.keypoints, poses.scores[..., None]], axis=2).astype(np.float32)
         rows[~np.isfinite(rows).all(axis=2)] = 0  # JSON has no NaN: not found
-        return [template % ((number,) + _flat(row)) for number, row in zip(ids, rows)]
+        return [template % ((number,) + _flat(row)) for number, row in zip(ids, rows[:, order])]
+
+
+def layout_of(skeleton: Skeleton) -> Layout:
+    """Points of a face and of hands go into their own lists, all others into the body's."""
+    own = [() if skeleton.name in _IN_ONE_LIST else skeleton.part(part) for part in _PARTS]
+    apart = {index for indices in own for index in indices}
+    lists = [[i for i in range(len(skeleton.keypoints)) if i not in apart]] + [list(indices) for indices in own]
+    return Layout(_PERSON % tuple(_numbers(3 * len(indices)) for indices in lists), [i for some in lists for i in some])
 
 
 def _candidates(candidates: "List[npt.NDArray[np.float32]]") -> List[str]:

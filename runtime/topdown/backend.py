@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 REFINEMENTS = ("none", "quarter", "dark", "udp")
+KERNEL = "opencv"  # of enlarged maps: what OpenPose has on a CPU, as the PAF decoder has by default
 
 
 class Backend(abc.ABC):
@@ -18,6 +19,14 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def peaks(self, maps: "npt.NDArray[np.float32]", refine: str) -> "npt.NDArray[np.float32]":
         """(N, C, h, w) -> (N, C, 3): x, y in cells, highest value; zeros where no value is above 0."""
+
+    @abc.abstractmethod
+    def enlarged_peaks(self, maps: "npt.NDArray[np.float32]", factor: int) -> "npt.NDArray[np.float32]":
+        """(N, C, h, w) -> (N, C, 3): the highest pixel of maps enlarged by a whole factor, OpenPose's bicubic way.
+
+        x and y in pixels of the enlarged map, whole numbers, the first of equal ones in reading order, and its value;
+        zeros where none is above 0.
+        """
 
     @abc.abstractmethod
     def integrals(self, maps: "npt.NDArray[np.float32]") -> "npt.NDArray[np.float32]":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict, List
 
 import numpy as np
 
-from wholebody.card import InputSpec
+from wholebody.card import InputSpec, input_size
 from wholebody.engines.engine import Engine
 from wholebody.runtime.cuda_network import CudaNetwork
 from wholebody.runtime.detection import Search
@@ -16,7 +16,7 @@ from wholebody.runtime.kernels.pictures import DevicePictures, Table
 from wholebody.runtime.kernels.preprocess import PICTURE_BYTES, Source, crop_entries, preprocess_launch
 from wholebody.runtime.topdown.backend import Backend
 from wholebody.runtime.topdown.heads import PointHeads
-from wholebody.runtime.topdown.lane import MakePoses, TopDownLane, input_size
+from wholebody.runtime.topdown.lane import MakePoses, TopDownLane
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from wholebody.card import Head, ModelCard
+from wholebody.card import Head, ModelCard, input_size
 from wholebody.errors import CardError
 from wholebody.runtime.topdown.backend import Backend
 from wholebody.runtime.topdown.flipping import Flip, unflipped_bins, unflipped_maps, unflipped_points
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Outputs = Dict[str, npt.NDArray[np.float32]]
     Points = npt.NDArray[np.float32]
 
-KINDS = ("heatmap", "integral", "simcc")
+KINDS = ("heatmap", "integral", "simcc", "regression")
 
 
 class PointHeads:
@@ -31,6 +31,7 @@ class PointHeads:
         if covered != list(range(points)):
             raise CardError("%s: its heads give keypoints %s; %s has %d, each of them once"
                             % (card.name, _listed(covered), self.skeleton.name, points))
+        self.tells_scores = all(self.has_score(head) for head in self._heads)
         self.integrated = any(head.kind == "integral" for head in self._heads)
         self.udp = any(head.format == "udp" for head in self._heads)
 
@@ -81,6 +82,9 @@ class PointHeads:
         maps = self._take(head, "heatmaps", outputs, 4)
         if flipped is not None:
             maps = _mean(maps, unflipped_maps(self._take(head, "heatmaps", flipped, 4), flip, not self.udp))
+        if head.format == "bicubic":
+            sides = (maps.shape[3] * head.stride, maps.shape[2] * head.stride)
+            return _parts(self._backend.enlarged_peaks(maps, head.stride), sides)
         found = self._backend.peaks(maps, head.format or "none")
         less = 1 if head.format == "udp" else 0
         return _parts(found, (maps.shape[3] - less, maps.shape[2] - less))
@@ -101,14 +105,40 @@ class PointHeads:
         split = head.split or 2.0
         return _parts(self._backend.simcc(across, down, split), (across.shape[2] / split, down.shape[2] / split))
 
-    _decoders: "Dict[str, Callable[..., Points]]" = {"heatmap": _heatmap, "integral": _integral, "simcc": _simcc}
+    def _regression(self, head: Head, flip: Flip, outputs: "Outputs", flipped: "Optional[Outputs]") -> "Points":
+        found = self._regressed(head, outputs)
+        if flipped is None:
+            return found
+        other = unflipped_points(self._regressed(head, flipped), flip)
+        other[..., 0] = 1 - 1 / np.float32(input_size(self.card.input)[0]) - other[..., 0]
+        return _mean(found, other)
+
+    def _regressed(self, head: Head, outputs: "Outputs") -> "Points":
+        """x and y as parts of the input, and the score that the network has for all of a person's points, or 1."""
+        first, end = _range(head, len(self.skeleton.keypoints))
+        size, values = (1, 1), 2
+        if head.format == "xyz-pixels":
+            size, values = input_size(self.card.input), 3
+        array = self._output(head, "keypoints", outputs)
+        if array[0].size != (end - first) * values:
+            raise CardError("%s: keypoints: expected %d of %s, %d numbers each, got %s; the card does not fit"
+                            % (self.card.name, end - first, self.skeleton.name, values, array.shape))
+        found = np.ones((len(array), end - first, 3), np.float32)
+        found[..., :2] = array.reshape(len(array), end - first, values)[..., :2] / np.array(size, np.float32)
+        if self.has_score(head):
+            found[..., 2] = self._output(head, "score", outputs).reshape(len(array), -1)[:, :1]
+        return found
+
+    @staticmethod
+    def has_score(head: Head) -> bool:
+        """Whether the network itself says how sure it is; all but some that regress points do."""
+        return head.kind != "regression" or "score" in dict(head.outputs)
+
+    _decoders: "Dict[str, Callable[..., Points]]" = {"heatmap": _heatmap, "integral": _integral, "simcc": _simcc,
+                                                     "regression": _regression}
 
     def _take(self, head: Head, role: str, outputs: "Outputs", dims: int) -> "npt.NDArray[np.float32]":
-        ref = head.output(role)
-        if ref.output not in outputs:
-            raise CardError("%s: the card reads %s from output %r; the network has: %s"
-                            % (self.card.name, role, ref.output, ", ".join(outputs)))
-        array = outputs[ref.output]
+        ref, array = head.output(role), self._output(head, role, outputs)
         if array.ndim == 4 and head.layout == "NHWC":
             array = array.transpose(0, 3, 1, 2)
         if ref.channels is not None and array.ndim == dims:
@@ -122,6 +152,13 @@ class PointHeads:
             raise CardError("%s: %s: expected %d keypoints of %s in %d dimensions, got %s; the card does not fit"
                             % (self.card.name, role, end - first, self.skeleton.name, dims, array.shape))
         return np.asarray(array, np.float32)
+
+    def _output(self, head: Head, role: str, outputs: "Outputs") -> "npt.NDArray[np.float32]":
+        name = head.output(role).output
+        if name not in outputs:
+            raise CardError("%s: the card reads %s from output %r; the network has: %s"
+                            % (self.card.name, role, name, ", ".join(outputs)))
+        return outputs[name]
 
 
 def _range(head: Head, points: int) -> Tuple[int, int]:

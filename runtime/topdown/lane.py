@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence,
 
 import numpy as np
 
-from wholebody.card import InputSpec
+from wholebody.card import InputSpec, input_size
 from wholebody.engines.engine import Engine, RunMemory
 from wholebody.poses import Detections, Frame, Poses
 from wholebody.runtime.detection import Search
@@ -144,8 +144,3 @@ class Runs:
             self._whole[output] = array = larger
         return array
 
-
-def input_size(spec: InputSpec) -> Tuple[int, int]:
-    """(width, height) of a fixed input."""
-    assert spec.size is not None, "looked at when it was opened"
-    return spec.size[1], spec.size[0]

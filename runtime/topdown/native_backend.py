@@ -7,7 +7,8 @@ import numpy as np
 from wholebody.card import InputSpec
 from wholebody.errors import ShapeError
 from wholebody.runtime.native.library import declare, load_library
-from wholebody.runtime.topdown.backend import REFINEMENTS, Backend, channel_values
+from wholebody.runtime.paf.options import KERNELS
+from wholebody.runtime.topdown.backend import KERNEL, REFINEMENTS, Backend, channel_values
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -39,6 +40,14 @@ class NativeBackend(Backend):
         found = np.empty(maps.shape[:2] + (3,), np.float32)
         _check(self._library.wb_topdown_peaks(_address(maps), ctypes.byref(stack), REFINEMENTS.index(refine),
                                               _address(found)), "peaks of maps", maps)
+        return found
+
+    def enlarged_peaks(self, maps: "npt.NDArray[np.float32]", factor: int) -> "npt.NDArray[np.float32]":
+        """(N, C, h, w) -> (N, C, 3): the highest pixel of maps enlarged by a whole factor, OpenPose's bicubic way."""
+        maps, stack = _stacked(maps)
+        found = np.empty(maps.shape[:2] + (3,), np.float32)
+        _check(self._library.wb_topdown_enlarged_peaks(_address(maps), ctypes.byref(stack), factor, KERNELS[KERNEL],
+                                                       _address(found)), "peaks of enlarged maps", maps)
         return found
 
     def integrals(self, maps: "npt.NDArray[np.float32]") -> "npt.NDArray[np.float32]":
@@ -98,6 +107,7 @@ def _declared(library: ctypes.CDLL) -> ctypes.CDLL:
     pointer, number, real = ctypes.c_void_p, ctypes.c_int32, ctypes.c_float
     return declare(library, {
         "wb_topdown_peaks": [pointer, pointer, number, pointer], "wb_topdown_integrals": [pointer] * 3,
+        "wb_topdown_enlarged_peaks": [pointer, pointer, number, ctypes.c_double, pointer],
         "wb_topdown_simcc": [pointer, pointer, number, number, number, number, real, pointer],
         "wb_topdown_crops": [pointer, pointer, number, pointer],
         "wb_topdown_nms": [pointer, number, real, pointer, pointer],

@@ -5,7 +5,9 @@ import numpy as np
 
 from wholebody.card import InputSpec
 from wholebody.runtime.heads import channels_first
-from wholebody.runtime.topdown.backend import Backend, channel_values
+from wholebody.runtime.paf.scoring import finite
+from wholebody.runtime.paf.upsample import bicubic_taps, upsample
+from wholebody.runtime.topdown.backend import KERNEL, Backend, channel_values
 from wholebody.runtime.topdown.refining import refined
 
 if TYPE_CHECKING:
@@ -27,6 +29,18 @@ class NumpyBackend(Backend):
         found = np.concatenate([places, score[..., None]], axis=2).astype(np.float32)
         found[score <= 0] = 0
         return found
+
+    def enlarged_peaks(self, maps: "npt.NDArray[np.float32]", factor: int) -> "npt.NDArray[np.float32]":
+        """(N, C, h, w) -> (N, C, 3): the highest pixel of maps enlarged by a whole factor, OpenPose's bicubic way."""
+        people, channels, height, width = maps.shape
+        found = np.zeros((people * channels, 3), np.float32)
+        taps = bicubic_taps(factor, KERNEL)
+        for place, one in zip(found, maps.reshape(-1, height, width)):
+            full = upsample(finite(one), taps)
+            at = int(full.argmax())
+            if full.flat[at] > 0:
+                place[:] = at % full.shape[1], at // full.shape[1], full.flat[at]
+        return found.reshape(people, channels, 3)
 
     def integrals(self, maps: "npt.NDArray[np.float32]") -> "npt.NDArray[np.float32]":
         """(N, C, h, w) logits -> (N, C, 3): mean place of their sigmoid in cells, highest sigmoid."""

@@ -3,6 +3,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wholebody.card import input_size
 from wholebody.engines.engine import Engine
 from wholebody.engines.fit import check_fit
 from wholebody.engines.onnxfile import NO_CARD
@@ -12,7 +13,7 @@ from wholebody.poses import Poses
 from wholebody.runtime.cuda import CudaDevice
 from wholebody.runtime.topdown.boxes import plan_crops
 from wholebody.runtime.topdown.choosing import choose_backend
-from wholebody.runtime.topdown.lane import Grown, Runs, input_size
+from wholebody.runtime.topdown.lane import Grown, Runs
 from wholebody.runtime.tracking.appearance import Appearance, of_length_one
 from wholebody.runtime.tracking.colours import Colours
 from wholebody.skeletons import Skeleton

@@ -34,9 +34,11 @@ COLORS = ("bgr", "rgb")
 DTYPES = ("float32", "uint8")
 RESIZES = ("fit", "openpose", "stretch")
 PADDINGS = ("right-bottom", "centre")
+CROPS = ("face", "hand")
 # How numbers are coded; of heat maps, how a peak's place is told finer than by cells (null: as the paf heads do).
 FORMATS: Dict[str, Tuple[Optional[str], ...]] = {
-    "boxes": ("yolox", "rtmdet"), "regression": ("xy-unit", "xyz-pixels"), "heatmap": (None, "quarter", "dark", "udp")}
+    "boxes": ("yolox", "rtmdet"), "regression": ("xy-unit", "xyz-pixels"),
+    "heatmap": (None, "quarter", "dark", "udp", "bicubic")}
 
 
 class TensorRef(NamedTuple):
@@ -67,6 +69,18 @@ class Head(NamedTuple):
         return self.kind == "heatmap" and "boxes" in dict(self.outputs)
 
 
+class CropRule(NamedTuple):
+    """Which square of a person a network for a face or a hand sees, from the body's keypoints."""
+
+    kind: str                                 # one of CROPS: OpenPose's rectangle of the face, or of a hand
+    scale: float = 1.0                        # the side, in sides of that rectangle
+    shift: Tuple[float, float] = (0.0, 0.0)   # right and down in the crop itself, in sides of that rectangle
+    turned: bool = False                      # upright in the crop is along the forearm, or across the eyes
+    mirrored: bool = False                    # left hands are mirrored: the network knows right ones
+    least_side: int = 0                       # of that rectangle, pixels; 0 is OpenPose's
+    again: float = 0.0  # > 0: looked at once more, in a square so many times as large as the points that were found
+
+
 class InputSpec(NamedTuple):
     """How a picture becomes the network's input: y = (x * scale - mean) / std, x from 0 to 255."""
 
@@ -84,6 +98,7 @@ class InputSpec(NamedTuple):
     pad_value: Tuple[float, float, float] = (0.0, 0.0, 0.0)  # BGR pixel, 0 to 255
     dtype: str = "float32"                              # uint8: the network itself scales, pixels go in as they are
     box_padding: float = 0.0  # > 0: the picture is one person's box, grown to the input's shape, then this much larger
+    crop: Optional[CropRule] = None                     # of a network for a face or a hand, beside one for bodies
 
 
 class ModelCard(NamedTuple):
@@ -107,6 +122,12 @@ class ModelCard(NamedTuple):
         raise CardError("%s has no %s head; it has: %s" % (self.name, kind, ", ".join(h.kind for h in self.heads)))
 
 
+def input_size(spec: InputSpec) -> Tuple[int, int]:
+    """(width, height) of a fixed input."""
+    assert spec.size is not None, "looked at when it was opened"
+    return spec.size[1], spec.size[0]
+
+
 def card_to_json(card: ModelCard) -> str:
     """One JSON text, the same for the same card."""
     skeleton: Any = None
@@ -116,11 +137,17 @@ def card_to_json(card: ModelCard) -> str:
     data = {
         "wholebody_card": CARD_VERSION, "name": card.name, "licence": card.licence, "source": card.source,
         "weights_sha256": card.weights_sha256, "skeleton": skeleton, "decoding": dict(card.decoding),
-        "notes": card.notes, "input": dict(card.input._asdict()),
+        "notes": card.notes, "input": _input_to_dict(card.input),
         "heads": [dict(head._asdict(), outputs={role: dict(ref._asdict()) for role, ref in head.outputs})
                   for head in card.heads],
     }
     return json.dumps(data, indent=2, sort_keys=True)
+
+
+def _input_to_dict(spec: InputSpec) -> Dict[str, Any]:
+    data = dict(spec._asdict())
+    data["crop"] = None if spec.crop is None else dict(spec.crop._asdict())
+    return data
 
 
 def card_from_json(text: str, where: str = "card", folder: Optional[pathlib.Path] = None) -> ModelCard:
@@ -182,9 +209,18 @@ class _Fields:
     def number(self, name: str, default: float) -> float:
         return float(self.wanted(name, "a number", is_number, default))
 
-    def factor(self, name: str) -> float:
+    def factor(self, name: str, default: float = 0.0) -> float:
         return float(self.wanted(name, "a number from 0 to %d" % _LARGEST_FACTOR,
-                                 lambda v: is_number(v) and 0 <= v <= _LARGEST_FACTOR, 0.0))
+                                 lambda v: is_number(v) and 0 <= v <= _LARGEST_FACTOR, default))
+
+    def flag(self, name: str) -> bool:
+        return bool(self.wanted(name, "true or false", lambda v: isinstance(v, bool), False))
+
+    def shift(self, name: str) -> Tuple[float, float]:
+        value = self.wanted(name, "two numbers from -%d to %d" % (_LARGEST_FACTOR, _LARGEST_FACTOR),
+                            lambda v: isinstance(v, list) and len(v) == 2
+                            and all(is_number(x) and abs(x) <= _LARGEST_FACTOR for x in v), [0.0, 0.0])
+        return float(value[0]), float(value[1])
 
     def count(self, name: str, default: int, least: int = 1) -> int:
         return int(self.wanted(name, "a whole number from %d to %d" % (least, LONGEST_SIDE),
@@ -239,13 +275,26 @@ def _input(data: Dict[str, Any], where: str) -> InputSpec:
         height=fields.count("height", 368), multiple=fields.count("multiple", 8),
         resize=fields.choice("resize", RESIZES, "fit"), padding=fields.choice("padding", PADDINGS, "right-bottom"),
         pad_value=fields.three("pad_value", 0.0), dtype=fields.choice("dtype", DTYPES, "float32"),
-        box_padding=fields.factor("box_padding"))
+        box_padding=fields.factor("box_padding"), crop=_crop(fields.take("crop", None), where + ": crop"))
     fields.done()
     if 0.0 in spec.std:
         raise CardError("%s: `std` must not be 0" % where)
     if spec.dtype == "uint8" and (spec.scale, spec.mean, spec.std) != (1.0, (0.0,) * 3, (1.0,) * 3):
         raise CardError("%s: a uint8 input takes pixels as they are: leave `scale`, `mean` and `std` out" % where)
     return spec
+
+
+def _crop(data: Any, where: str) -> Optional[CropRule]:
+    if data is None:
+        return None
+    fields = _Fields(data, where)
+    rule = CropRule(fields.choice("kind", CROPS), fields.factor("scale", 1.0), fields.shift("shift"),
+                    fields.flag("turned"), fields.flag("mirrored"), fields.count("least_side", 0, least=0),
+                    fields.factor("again"))
+    fields.done()
+    if not rule.scale:
+        raise CardError("%s: `scale` must not be 0" % where)
+    return rule
 
 
 def _head(data: Any, where: str) -> Head:
@@ -266,8 +315,10 @@ def _head(data: Any, where: str) -> Head:
                              lambda v: v in FORMATS.get(kind, (None,)), None),
         split=fields.factor("split"))
     fields.done()
-    if kind == "paf" and head.stride < 1:
-        raise CardError("%s: a paf head needs its `stride`" % where)
+    if (kind == "paf" or head.format == "bicubic") and head.stride < 1:
+        raise CardError("%s: a %s head needs its `stride`" % (where, head.format or kind))
+    if head.format == "bicubic" and head.stride > _LARGEST_FACTOR:
+        raise CardError("%s: a bicubic head has a `stride` up to %d" % (where, _LARGEST_FACTOR))
     if head.split and kind != "simcc":
         raise CardError("%s: `split` is of simcc heads, this is a %s head" % (where, kind))
     return head

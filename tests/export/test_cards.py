@@ -6,7 +6,7 @@ from typing import Any
 import onnx_bytes
 import pytest
 
-from wholebody.card import card_from_json
+from wholebody.card import CropRule, card_from_json, card_to_json
 from wholebody.cli.export import main
 from wholebody.engines.onnxfile import card_of, parse_onnx
 from wholebody.engines.onnxruntime_engine import OnnxRuntimeEngine
@@ -304,3 +304,27 @@ def test_what_is_wrong_is_said_in_one_line(place: pathlib.Path, capsys: pytest.C
     assert message in said
     assert said.count("\n") == 1
     assert sorted(path.name for path in place.iterdir()) == before
+
+
+@pytest.mark.parametrize("kind, flag", [("face", "--face"), ("hand", "--hands")])
+def test_a_network_for_a_part_goes_beside_one_for_bodies(place: pathlib.Path, capsys: pytest.CaptureFixture[str],
+                                                         kind: str, flag: str) -> None:
+    card = json.loads(onnx_bytes.STICK_CARD)
+    card["heads"] = [{"kind": "heatmap", "stride": 8, "format": "bicubic", "outputs": {"heatmaps": {}}}]
+    card["input"]["crop"] = {"kind": kind}
+    (place / "card.json").write_text(json.dumps(card))
+    assert main(["card", "net.onnx", "--preset", "card.json", "-o", "out.onnx"]) == 0
+    assert f"Next: wb-run --engine BODY.onnx {flag} out.onnx" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name, rule, head", [
+    ("openpose-face", CropRule("face"), ("heatmap", "bicubic", 8)),
+    ("openpose-hand", CropRule("hand", mirrored=True), ("heatmap", "bicubic", 8)),
+    ("pfld", CropRule("face", scale=0.6), ("regression", "xy-unit", 0)),
+    ("mediapipe-hand", CropRule("hand", scale=0.9, turned=True, again=1.6), ("regression", "xyz-pixels", 0)),
+])
+def test_presets_of_faces_and_hands_say_where_they_look(name: str, rule: CropRule, head: tuple[str, str, int]) -> None:
+    card = load_preset(name)
+    assert card.input.crop == rule
+    assert (card.heads[0].kind, card.heads[0].format, card.heads[0].stride) == head
+    assert card_from_json(card_to_json(card)) == card

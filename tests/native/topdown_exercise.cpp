@@ -71,6 +71,11 @@ void exercise_maps(Random &random) {
     if (wb_topdown_integrals(maps.get(), &stack, found.get()) == WB_OK) {
         check_points(found.get(), points, width, height, "integrals");
     }
+    const int factor = random.below(18);
+    if (wb_topdown_enlarged_peaks(maps.get(), &stack, factor, random.chance(2) ? -0.5 : -0.75, found.get()) == WB_OK) {
+        const float times = static_cast<float>(factor);
+        check_points(found.get(), points, width * times, height * times, "enlarged");
+    }
     if (wb_topdown_peaks(maps.get(), &stack, 4 + random.below(9), found.get()) == WB_OK) fail("an unknown refinement");
 }
 

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from wholebody.card import card_from_json, card_to_json
+from wholebody.card import CropRule, card_from_json, card_to_json
 from wholebody.errors import CardError
 from wholebody.skeletons import get_skeleton
 
@@ -66,7 +66,30 @@ def test_a_head_that_is_not_there_is_answered_with_those_that_are():
         card_from_json(json.dumps(GOOD)).head("boxes")
 
 
+def test_a_crop_survives_the_way_through_json_and_may_say_little():
+    crop = {"kind": "hand", "scale": 0.9, "shift": [0.1, -0.2], "turned": True, "mirrored": True, "least_side": 5,
+            "again": 1.6}
+    card = card_from_json(with_input(crop=crop))
+    assert card.input.crop == CropRule("hand", 0.9, (0.1, -0.2), True, True, 5, 1.6)
+    assert card_from_json(card_to_json(card)) == card
+    assert card_from_json(with_input(crop={"kind": "face"})).input.crop == CropRule("face")
+    assert card_from_json(json.dumps(GOOD)).input.crop is None
+
+
 BAD = [
+    ("a crop of a foot", with_input(crop={"kind": "foot"}), "input: crop: `kind` is one of face, hand, got \"foot\""),
+    ("a crop without a kind", with_input(crop={"scale": 1}), "crop: `kind` is missing"),
+    ("a crop that is text", with_input(crop="face"), "crop: expected a JSON object, got str"),
+    ("a crop of no size", with_input(crop={"kind": "face", "scale": 0}), "crop: `scale` must not be 0"),
+    ("a crop of years", with_input(crop={"kind": "face", "again": 10 ** 9}), "`again` is a number from 0 to 16"),
+    ("a crop moved along one axis", with_input(crop={"kind": "face", "shift": [1]}), "`shift` is two numbers from -16"),
+    ("a crop moved far", with_input(crop={"kind": "face", "shift": [1, 1e9]}), "`shift` is two numbers from -16"),
+    ("a crop that is perhaps turned", with_input(crop={"kind": "face", "turned": 1}), "`turned` is true or false"),
+    ("a crop with more", with_input(crop={"kind": "face", "angle": 1}), "crop: unknown fields: angle"),
+    ("an enlarged map without a stride", changed(heads=[{"kind": "heatmap", "format": "bicubic", "outputs": {
+        "heatmaps": {}}}]), "a bicubic head needs its `stride`"),
+    ("an enlarged map of a large stride", changed(heads=[{"kind": "heatmap", "format": "bicubic", "stride": 17,
+                                                         "outputs": {"heatmaps": {}}}]), "a `stride` up to 16"),
     ("no JSON", "{", "not valid JSON"),
     ("a list", "[]", "expected a JSON object, got list"),
     ("no name", json.dumps({k: v for k, v in GOOD.items() if k != "name"}), "`name` is missing"),

@@ -6,6 +6,7 @@ import pathlib
 import tempfile
 from typing import TYPE_CHECKING, Any, Dict, Iterator, Tuple
 
+from wholebody.cli.part_flags import add_parts, part_options
 from wholebody.cli.topdown_flags import add_topdown, topdown_options
 from wholebody.errors import EvaluationError
 
@@ -41,6 +42,7 @@ def add_network(parser: argparse.ArgumentParser) -> None:
     where = add_topdown(parser)
     where.add_argument("--gt-boxes", action="store_true",
                        help="the boxes of the annotations: what the network itself can do")
+    add_parts(parser)
 
 
 def open_chosen(args: argparse.Namespace) -> "Protocol":
@@ -78,7 +80,9 @@ def _labelled_boxes(args: argparse.Namespace, protocol: "Protocol", truth: "Trut
 def _open(args: argparse.Namespace, model: str, boxes: str) -> "StagedEstimator":
     from wholebody.calibration.averaging import AveragedEstimator
     from wholebody.engines.opening import OpenOptions, open_engine
-    from wholebody.runtime.estimator import open_estimator
+    from wholebody.runtime.parts.opening import open_whole
+    if (args.face or args.hands) and (args.flip or args.scales != (1.0,)):
+        raise EvaluationError("--flip and --scales are for one network: leave --face and --hands out")
     engine = open_engine(model, OpenOptions(args.threads)) if args.flip or args.scales != (1.0,) else None
     if engine is not None and engine.card and any(head.kind == "paf" for head in engine.card.heads):
         try:
@@ -90,10 +94,10 @@ def _open(args: argparse.Namespace, model: str, boxes: str) -> "StagedEstimator"
         engine.close()
         if args.scales != (1.0,):
             raise EvaluationError("%s: --scales is for networks that see whole frames" % model)
-    options: Dict[str, Any] = topdown_options(args)
+    options: Dict[str, Any] = dict(topdown_options(args), **part_options(args))
     if boxes:
         options["boxes"] = boxes
-    return open_estimator(model, net_resolution=args.net_resolution, threads=args.threads, flip=args.flip, **options)
+    return open_whole(model, net_resolution=args.net_resolution, threads=args.threads, flip=args.flip, **options)
 
 
 def _scales(text: str) -> Tuple[float, ...]:

@@ -73,9 +73,12 @@ def _card(args: argparse.Namespace) -> int:
 
 def _next_command(card: "ModelCard", output: str) -> str:
     kinds = {head.kind for head in card.heads}
+    if card.input.crop is not None:
+        flag = "--face" if card.input.crop.kind == "face" else "--hands"
+        return "Next: wb-run --engine BODY.onnx %s %s --source photo.jpg --overlay out" % (flag, output)
     if "paf" in kinds:
         return "Next: wb-run --engine %s --source photo.jpg --overlay out" % output
-    if kinds & {"heatmap", "integral", "simcc"}:
+    if kinds & {"heatmap", "integral", "simcc", "regression"}:
         return "Next: wb-run --engine %s --detector DETECTOR.onnx --source photo.jpg --overlay out" % output
     if "boxes" in kinds:
         return "Next: wb-run --engine POSE.onnx --detector %s --source photo.jpg --overlay out" % output

@@ -80,6 +80,9 @@ def _onnx(args: argparse.Namespace) -> int:
     print("wrote %s: %s" % (args.output, ", ".join(about)))
     for note in notes_on(loaded, options):
         print("Note: " + note)
+    if card.input.crop is not None:
+        print("Next: wb-run --engine BODY.onnx %s %s --source photo.jpg --overlay out"
+              % ("--face" if card.input.crop.kind == "face" else "--hands", args.output))
     if args.batch in (None, 1) and any(head.kind == "paf" for head in card.heads):
         print("Next: wb-run --engine %s --source photo.jpg --overlay out" % args.output)
     elif any(head.kind == "embedding" for head in card.heads):

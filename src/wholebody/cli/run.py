@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, List, Optional, Sequence, Union
 
 from wholebody.cli.frame import INTERRUPTED, OK, REFUSED, RUN_ERROR, Parser, run_command
 from wholebody.cli.multiview_flags import add_multiview, open_moments
+from wholebody.cli.part_flags import add_parts, part_options
 from wholebody.cli.topdown_flags import add_topdown, topdown_options
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def _parser() -> Parser:
     model.add_argument("--trust", metavar="FILE", default="",
                        help="open no TensorRT engine whose sha256 is not in this list (as sha256sum writes it)")
     add_topdown(parser)
+    add_parts(parser)
     source = parser.add_argument_group("input")
     source.add_argument("--source", metavar="PATH", required=True, action="append",
                         help="a picture, a folder, a video file, a camera (0, /dev/video0, csi://0), a stream "
@@ -121,22 +123,25 @@ def _run(args: argparse.Namespace) -> int:
     from wholebody.cli.progress import LiveLine, Progress
     from wholebody.cli.run_outputs import make_sinks, web_address
     from wholebody.default_model import default_model_path
-    from wholebody.runtime.estimator import open_estimator
+    from wholebody.errors import OutputError
     from wholebody.runtime.live_status import LiveStatus
+    from wholebody.runtime.parts.opening import open_whole
     from wholebody.runtime.pipeline import Feed, PipelineOptions, run_feeds
     from wholebody.runtime.soak import SoakLog
     from wholebody.runtime.sources import open_source
     from wholebody.runtime.web import WebPreview
     if args.engine is None:
         args.engine = default_model_path()
+    if args.write_heatmaps and (args.face or args.hands):
+        raise OutputError("--write-heatmaps writes the maps of one network: leave --face and --hands out")
     web = web_address(args)
     with contextlib.ExitStack() as stack:
         sources = [stack.enter_context(open_source(path, args.reconnect)) for path in args.source]
-        estimate = stack.enter_context(open_estimator(
+        estimate = stack.enter_context(open_whole(
             args.engine, net_resolution=args.net_resolution, threads=args.threads,
             number_people_max=args.number_people_max, decoder=args.decoder, decoding=args.decoding,
             maximize_positives=args.maximize_positives, trust=args.trust, rebuild=args.rebuild,
-            keep_maps=bool(args.write_heatmaps), **topdown_options(args)))
+            keep_maps=bool(args.write_heatmaps), **dict(topdown_options(args), **part_options(args))))
         sinks = make_sinks(args, sources, estimate.skeleton.has_background)
         status = LiveStatus(sources)
         soak = SoakLog(args.soak, status, args.overwrite) if args.soak else None

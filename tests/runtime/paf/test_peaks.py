@@ -64,6 +64,39 @@ def test_the_centroid_stops_at_the_edge_of_the_map(decoder, skeleton_of, backend
     np.testing.assert_allclose(found[0], [(.6 + .8) / .8 + .5, .6 / .8 + .5, .6], rtol=1e-6)
 
 
+def surfaces(shape, rng):
+    """Maps (n, h, w) with maxima where a short cut could miss them or find too many."""
+    height, width = shape
+    y, x = np.mgrid[:height, :width]
+
+    def blob(sigma):
+        along, up = rng.uniform(-1, width), rng.uniform(-1, height)
+        return rng.uniform(.1, 1) * np.exp(-((x - along) ** 2 + (y - up) ** 2) / (2 * sigma ** 2))
+    blobs = np.max([blob(rng.uniform(.4, 2)) for _ in range(8)], axis=0)
+    ridge = np.exp(-((x - width / 2) * .8 + (y - height / 2) * .6) ** 2) * (1 + .01 * np.sin(x * .6 - y * .8))
+    outlier = blobs.copy()
+    outlier[height // 2, width // 3] = 1e6
+    return np.array([blobs, blobs + rng.normal(0, .02, shape), rng.normal(0, .1, shape), np.minimum(blobs, .2),
+                     np.round(blobs * 5) / 5, ridge, x * .01 + y * .02, outlier, rng.integers(-2, 3, shape) * .1,
+                     (rng.random(shape) < .1) * rng.uniform(-1, 1, shape)], np.float32)
+
+
+@pytest.mark.parametrize("options", [{}, {"kernel": "catmull-rom", "border": "cuda"}, {"nms_threshold": 0.},
+                                     {"nms_threshold": .3, "max_peaks": 1000}],
+                         ids=["usual", "as CUDA", "all above 0", "high threshold"])
+@pytest.mark.parametrize("stride", [4, 8])
+def test_peaks_of_any_surface_are_the_bytes_of_the_upsampled_map_s(stride, options, decoder, skeleton_of, native):
+    skeleton, rng = skeleton_of("COCO_18"), np.random.default_rng(stride)
+    for shape in ((17, 70), (1, 9), (6, 1), (2, 2)):
+        heat = np.zeros((skeleton.heatmap_channels,) + shape, np.float32)
+        drawn = surfaces(shape, rng)
+        heat[:len(drawn)] = drawn
+        found, expected = (decoder(skeleton, backend, stride=stride, **options).candidates(heat)
+                           for backend in ("native", "numpy"))
+        assert shape != (17, 70) or sum(map(len, expected)) > 50
+        assert [peaks.tobytes() for peaks in found] == [peaks.tobytes() for peaks in expected]
+
+
 @pytest.mark.parametrize("kernel", ["opencv", "catmull-rom"])
 @pytest.mark.parametrize("stride", [1, 2, 3, 8])
 def test_sampling_some_pixels_gives_the_bits_of_upsampling_all(stride, kernel):

@@ -6,8 +6,9 @@ import pytest
 
 from wholebody.errors import OutputError, ShapeError
 from wholebody.poses import Poses
+from wholebody.runtime.parts.whole import whole_skeleton
 from wholebody.runtime.sinks import OpenPoseJson
-from wholebody.skeletons import skeleton_from_dict
+from wholebody.skeletons import get_skeleton, skeleton_from_dict
 
 PAIR = skeleton_from_dict({"name": "pair", "keypoints": ["a", "b"]})
 REST = (',"face_keypoints_2d":[],"hand_left_keypoints_2d":[],"hand_right_keypoints_2d":[],"pose_keypoints_3d":[],'
@@ -68,6 +69,23 @@ def test_numbers_are_those_of_float32(tmp_path, item):
 def test_every_set_goes_into_the_pose_list(tmp_path, item, people, skeleton, numbers):
     data = json.loads(written(tmp_path, item, people(skeleton, 3)))
     assert [len(person["pose_keypoints_2d"]) for person in data["people"]] == [numbers] * 3
+
+
+@pytest.mark.parametrize(("skeleton", "face", "left", "right"), [
+    ("BODY_25+FACE_70+HAND_21", 25, 95, 116), ("WHOLEBODY_133", 23, 91, 112), ("HALPE_136", 26, 94, 115)])
+def test_faces_and_hands_have_lists_of_their_own(tmp_path, item, skeleton, face, left, right):
+    """As from OpenPose's own networks for them; what was not found is 0, 0, 0 there as well."""
+    parts = [("face", get_skeleton("FACE_70")), ("hand", get_skeleton("HAND_21"))]
+    chosen = whole_skeleton(get_skeleton("BODY_25"), parts) if "+" in skeleton else get_skeleton(skeleton)
+    values = np.arange(1, 3 * len(chosen.keypoints) + 1, dtype=np.float32).reshape(1, -1, 3)
+    values[0, right + 20] = 0
+    poses = Poses(values[..., :2], values[..., 2], np.ones(1, np.float32), chosen)
+    person, = json.loads(written(tmp_path, item, poses))["people"]
+    assert person["pose_keypoints_2d"] == values[0, :face].ravel().tolist()
+    assert person["face_keypoints_2d"] == values[0, face:left].ravel().tolist()
+    assert person["hand_left_keypoints_2d"] == values[0, left:right].ravel().tolist()
+    assert person["hand_right_keypoints_2d"] == values[0, right:].ravel().tolist()
+    assert person["hand_right_keypoints_2d"][-3:] == [0, 0, 0]
 
 
 def test_keypoints_of_another_shape_are_an_error(tmp_path, item):

@@ -1,0 +1,53 @@
+// Where a map's upsampled surface may have peaks, for strides 4 and 8, in vectors as wide as the machine has.
+//
+// A patch is the stride x stride pixels between four cells: all are sums over the same 4 x 4 cells. Patch (0, 0) has
+// the cell (0, 0) at its lower right, so that half of it lies beyond the map.
+#ifndef WHOLEBODY_PAF_PATCHES_H
+#define WHOLEBODY_PAF_PATCHES_H
+
+#include "paf_marks.h"
+#include "paf_upsample.h"
+
+namespace wholebody {
+
+constexpr int32_t kStrideMax = 8;
+constexpr int32_t kWindow = 7;         // pixels across the centroid's window
+constexpr int32_t kWindowPitch = 8;    // of which the last may be garbage
+constexpr int32_t kWindowCells = 7;    // cells that eight pixels in a row are sums of
+
+class PatchSearch {
+public:
+    // False for strides and kernels that have no fast way: nothing else may be called then.
+    bool prepare(const Grid &grid);
+
+    // Another plane; its rows are then searched in order.
+    void begin(float threshold) { marks_.begin(threshold); }
+    // The numbers of the pixels of a row of patches, 0 to the map's height, that may be peaks: all that are, and few
+    // others, in scan order. Valid until the next call.
+    const std::vector<int32_t> &find(const Grid &grid, const Plane &plane, int32_t row);
+    // The pixels of rows y0 to y1 and columns x to x + 7 (those beyond the map are garbage); y1 - y0 < kWindow.
+    void window(const Grid &grid, const Plane &plane, int32_t x, int32_t y0, int32_t y1, float *out) const;
+
+    // What follows is for the loops themselves.
+    struct Row {
+        const Grid &grid;
+        const Plane &plane;
+        int32_t number;           // of patches
+        float least, slack;       // what a peak exceeds; more than the rounding of a pixel
+        const uint64_t *patches;  // a bit each
+    };
+    float bend = 0, third = 0;                           // the slope at a cell: of its neighbours' difference; a third
+    float down[4][kStrideMax];                           // weights of the four cells, for each pixel of a patch
+    float even[kStrideMax / 2][2][kStrideMax];           // the same of a pixel and its mirror image, half their sum
+    float odd[kStrideMax / 2][2][kStrideMax];            // and difference, in every lane
+    float across_knot[3];                                // what slope makes of the way from a cell to the first pixel
+    float wide[kStrideMax][kWindowCells][kWindowPitch];  // for eight pixels from each pixel of a tile
+
+private:
+    int32_t stride_ = 0;
+    PatchMarks marks_;
+    std::vector<int32_t> found_;
+};
+
+}  // namespace wholebody
+#endif
