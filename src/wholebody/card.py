@@ -319,6 +319,8 @@ def _head(data: Any, where: str) -> Head:
         raise CardError("%s: a %s head needs its `stride`" % (where, head.format or kind))
     if head.format == "bicubic" and head.stride > _LARGEST_FACTOR:
         raise CardError("%s: a bicubic head has a `stride` up to %d" % (where, _LARGEST_FACTOR))
+    if head.in_boxes and head.format == "bicubic":
+        raise CardError("%s: `bicubic` is of maps of the whole picture, these cover `boxes`" % where)
     if head.split and kind != "simcc":
         raise CardError("%s: `split` is of simcc heads, this is a %s head" % (where, kind))
     return head

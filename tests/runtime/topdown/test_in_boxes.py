@@ -146,5 +146,7 @@ def test_the_card_keeps_which_heads_have_boxes():
     again = card_from_json(card_to_json(card()))
     assert again == card()
     assert [head.in_boxes for head in again.heads] == [False, True, True]
+    with pytest.raises(CardError, match="`bicubic` is of maps of the whole picture, these cover `boxes`"):
+        card_from_json(card_to_json(card()).replace('"quarter"', '"bicubic"').replace('"stride": 0', '"stride": 4'))
     with pytest.raises(CardError, match="a integral head has outputs heatmaps; got boxes, heatmaps"):
         card_from_json(card_to_json(card()).replace('"heatmap"', '"integral"').replace('"quarter"', "null"))
