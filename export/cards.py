@@ -55,11 +55,11 @@ def _fit(card: ModelCard, engine: Engine) -> ModelCard:
 
 
 def _fits(card: ModelCard, engine: Engine) -> bool:
+    """Whether the shapes speak for this card: of an embedding they say nothing."""
     try:
-        _fit(card, engine)
+        return any(head.kind != "embedding" for head in _fit(card, engine).heads)
     except (CardError, ModelError):
         return False
-    return True
 
 
 def _probe(engine: Engine, spec: InputSpec, net_size: tuple[int, int]) -> Shapes:
