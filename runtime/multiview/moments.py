@@ -11,6 +11,7 @@ from wholebody.runtime.sinks.base import Details, Sink
 
 log = logging.getLogger("wholebody")
 APART_SECONDS = 0.02  # frames of live cameras that count as one moment
+_MOST_WAITING = 256   # results of a camera while another has none: it may be lost, or its file over
 
 
 class Moment(NamedTuple):
@@ -63,6 +64,9 @@ class Moments:
         height, width = frame.image.shape[:2]
         self._waiting[number].append(_Waiting(frame.index, frame.source, frame.captured_at,
                                               View(result.poses, width, height)))
+        if len(self._waiting[number]) > _MOST_WAITING:
+            self._waiting[number].popleft()
+            self.alone += 1
         while all(self._waiting):
             self._match_heads()
 

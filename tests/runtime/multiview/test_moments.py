@@ -68,6 +68,19 @@ def test_frames_of_cameras_meet_by_their_time():
     assert [moment.index for moment in kept.moments] == [0, 1, 2]
 
 
+def test_a_camera_that_is_lost_does_not_fill_the_memory():
+    kept = Kept()
+    moments = Moments(Rig(CAMERAS), [kept], live=True)
+    views = moments.views()
+    for index in range(600):
+        feed(views[0], 0, index, 0.03 * index)
+        feed(views[1], 1, index, 0.03 * index)
+    assert sum(map(len, moments._waiting)) <= 2 * 256
+    feed(views[2], 2, 0, 0.03 * 599)  # it is back
+    assert [moment.captured_at for moment in kept.moments] == [0.03 * 599]
+    assert moments.alone == 2 * 599
+
+
 def test_a_run_that_fails_leaves_no_file(tmp_path):
     path = tmp_path / "people.jsonl"
     moments = Moments(Rig(CAMERAS), [Lines3D(path)], live=False)
