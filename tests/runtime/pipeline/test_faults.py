@@ -186,10 +186,11 @@ def test_a_second_ctrl_c_does_not_wait_for_the_frame_at_work():
 
 
 def test_a_signal_that_is_told_twice_is_one_signal():
-    sink = FakeWatcher()
+    sink, pressed = FakeWatcher(), []
 
     def press(name, lane):
-        if lane.frames[0].index == 3 and name == "engine":
+        if lane.frames[0].index >= 3 and name == "engine" and not pressed:  # a camera's third frame may be dropped
+            pressed.append(name)
             for _ in range(3):
                 os.kill(os.getpid(), signal.SIGTERM)
 
@@ -208,14 +209,14 @@ def test_a_signal_that_is_told_twice_is_one_signal():
 
 
 def test_a_live_run_that_is_stopped_completes_its_files():
-    sink = FakeWatcher()
+    sink, pressed = FakeWatcher(), []
 
     def press(name, lane):
-        if lane.frames[0].index >= 5:
+        if name == "decode" and len(sink.indices) >= 5 and not pressed:
+            pressed.append(lane.frames[0].index)
             os.kill(os.getpid(), signal.SIGINT)
 
-    with watchdog(), FakeStages(on_stage=lambda name, lane: name == "decode" and len(sink.indices) == 5 and press(
-            name, lane)) as estimate:
+    with watchdog(), FakeStages(on_stage=press) as estimate:
         summary = run_feeds([Feed(FakeCamera(1000, seconds=0.002), [sink])], estimate)
     assert summary.stopped
     assert sink.ends == ["close"]
