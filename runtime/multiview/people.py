@@ -30,6 +30,7 @@ class Rig:
             raise CameraError("two or more cameras are needed to see depth, got %d" % len(cameras))
         self.cameras = list(cameras)
         self.options = options
+        self._projections = np.stack([camera.projection for camera in cameras])
         self.points_seen = np.zeros(len(cameras), np.int64)      # by each camera, of points that were found
         self.points_left_out = np.zeros(len(cameras), np.int64)  # because the other cameras did not agree with it
         self._error_sum, self._errors = 0.0, 0
@@ -44,15 +45,14 @@ class Rig:
         skeleton = there[0].poses.skeleton
         self._fit(views)
         found = [self._seen(camera, view, len(skeleton.keypoints)) for camera, view in zip(self.cameras, views)]
-        projections = np.stack([camera.projection for camera in self.cameras])
         limit = most_error([(view.width, view.height) for view in there])
-        groups = match_people(found, projections, limit)
+        groups = match_people(found, self._projections, limit)
         if not len(groups):
             return Poses3D.empty(skeleton, len(views))
         pixels, seen, scores = _gathered(groups, found, views)
         people, points = seen.shape[:2]
-        placed = triangulate(pixels.reshape(people * points, -1, 2), seen.reshape(people * points, -1), projections,
-                             limit, self.options)
+        placed = triangulate(pixels.reshape(people * points, -1, 2), seen.reshape(people * points, -1),
+                             self._projections, limit, self.options)
         self._count(placed.errors, placed.used, placed.left_out)
         used = placed.used.reshape(seen.shape)
         score = np.where(used, scores, 0.0).sum(axis=2) / np.maximum(used.sum(axis=2), 1)
@@ -71,6 +71,7 @@ class Rig:
         for number, view in enumerate(views):
             if view is not None and self.cameras[number].size != (view.width, view.height):
                 self.cameras[number] = self.cameras[number].sized(view.width, view.height)
+                self._projections[number] = self.cameras[number].projection
 
     def _seen(self, camera: Camera, view: Optional[View], points: int) -> SeenPeople:
         if view is None:

@@ -53,8 +53,8 @@ class _ByLooks(Follower):
 
     def __init__(self, skeleton: Skeleton, options: TrackOptions) -> None:
         self._appearance, matching = options.appearance, options.matching
-        if matching.look is None:
-            matching = matching._replace(look=self._appearance.most if self._appearance else 0.0)
+        if matching.look is None and self._appearance is not None:
+            matching = matching._replace(look=self._appearance.most)
         self._matcher = IdentityMatcher(len(skeleton.keypoints), matching)
         self._smooth = _SmoothById(len(skeleton.keypoints), options.smoothing) if options.smooth else None
 

@@ -4,14 +4,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 import numpy as np
 
 from wholebody.poses import Poses
+from wholebody.runtime.tracking.appearance import Appearance
 from wholebody.runtime.tracking.assignment import best_pairs
 from wholebody.runtime.tracking.box_filter import BoxFilter, measured_of
+from wholebody.runtime.tracking.overlap import overlap_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 _GATE = 9.4877      # chi squared of four values, 95 %: a box further from where a track should be is not its own
-_LOOK = 0.7         # of networks, the paper's
 _FUSED = 0.98       # weight of appearance beside the squared distance
 _SMOOTH = 0.9       # weight of what a track looked like before
 _TWICE = 0.15       # distance of the boxes of two tracks that are one
@@ -76,7 +77,7 @@ class IdentityMatcher:
         options = self.options
         if features is not None and len(self._ids):
             self._match(owner, self._confirmed, self._look_costs(measured, features),
-                        _LOOK if options.look is None else options.look)
+                        Appearance.most if options.look is None else options.look)
         overlap = overlap_of(self._filter.boxes, poses.boxes_xyxy)
         # Looks bring lost people back; without them their place must.
         tracked = self._confirmed & (~self._lost if features is not None else True)
@@ -147,14 +148,6 @@ class IdentityMatcher:
 
     def _age(self, track: int) -> int:
         return int(self._until[track] - self._began[track])
-
-
-def overlap_of(one: "npt.NDArray[Any]", other: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
-    """Intersection over union (T, N) of boxes (T, 4) and (N, 4)."""
-    low, high = np.maximum(one[:, None, :2], other[None, :, :2]), np.minimum(one[:, None, 2:], other[None, :, 2:])
-    inside = np.prod(np.maximum(high - low, 0), axis=2)
-    area_one, area_other = (np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0), axis=1) for boxes in (one, other))
-    return np.asarray(inside / np.maximum(area_one[:, None] + area_other[None] - inside, 1e-9))
 
 
 def _in_box(poses: Poses) -> "npt.NDArray[Any]":

@@ -6,7 +6,7 @@ import numpy as np
 from wholebody.packages import require
 from wholebody.poses import Poses, boxes_around
 from wholebody.runtime.tracking.assignment import best_pairs
-from wholebody.runtime.tracking.identity_matching import overlap_of
+from wholebody.runtime.tracking.overlap import overlap_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt

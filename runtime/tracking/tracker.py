@@ -8,6 +8,7 @@ from wholebody.runtime.tracking.assignment import best_pairs
 from wholebody.runtime.tracking.motion import Motion, measured_of
 from wholebody.runtime.tracking.one_euro import OneEuro
 from wholebody.runtime.tracking.options import TrackOptions
+from wholebody.runtime.tracking.overlap import overlap_of
 from wholebody.skeletons import Skeleton
 
 if TYPE_CHECKING:
@@ -103,12 +104,9 @@ class Tracker:
 
     def _overlap(self, other: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
         """Intersection over union of squares of everybody's size."""
-        one = self._motion.place
-        low = np.maximum((one[:, :2] - one[:, 2:] / 2)[:, None], (other[:, :2] - other[:, 2:] / 2)[None])
-        high = np.minimum((one[:, :2] + one[:, 2:] / 2)[:, None], (other[:, :2] + other[:, 2:] / 2)[None])
-        inside = np.prod(np.maximum(high - low, 0), axis=2)
-        both = one[:, None, 2] ** 2 + other[None, :, 2] ** 2 - inside
-        return np.asarray(inside / np.maximum(both, 1e-9))
+        squares = (np.concatenate([place[:, :2] - place[:, 2:] / 2, place[:, :2] + place[:, 2:] / 2], axis=1)
+                   for place in (self._motion.place, other))
+        return overlap_of(*squares)
 
     def _moved(self, tracks: "npt.NDArray[Any]", poses: Poses, measured: "npt.NDArray[Any]") -> "npt.NDArray[Any]":
         """Where these people are, by the keypoints that were seen before as well: boxes jump when legs are hidden."""

@@ -4,7 +4,8 @@ import pytest
 from walkers import Walkers
 
 from wholebody.runtime.tracking.box_filter import BoxFilter, measured_of
-from wholebody.runtime.tracking.identity_matching import IdentityMatcher, MatchOptions, overlap_of
+from wholebody.runtime.tracking.identity_matching import IdentityMatcher, MatchOptions
+from wholebody.runtime.tracking.overlap import overlap_of
 
 GATE = 9.4877
 
