@@ -63,12 +63,6 @@ WB_INLINE uint32_t may_exceed(const float *cells, ptrdiff_t pitch, const float w
     return lanes_of<8>(inner * weights[0] + corner * weights[1] - edge * weights[2] > threshold);
 }
 
-// One bit for each byte that is not 0.
-inline uint64_t bytes_in(uint64_t bits) {
-    const uint64_t low = 0x7f7f7f7f7f7f7f7fu;
-    return (((bits & low) + low) | bits) & ~low;
-}
-
 // Leaves those of 64 patches that may have a pixel above the threshold; where one of eight is certain, all of them.
 WB_CLONES uint64_t exceeding(uint64_t patches, uint64_t certain, const float *cells, ptrdiff_t pitch,
                              const float weights[3], float threshold) {
