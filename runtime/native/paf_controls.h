@@ -53,20 +53,29 @@ WB_INLINE void control_points(const float *cells, ptrdiff_t pitch, float third, 
     }
 }
 
-WB_INLINE void highest(const PatchFloats points[4][4], PatchFloats &most) {
-    most = points[0][0];
-#pragma GCC unroll 16
-    for (int i = 1; i < 16; ++i) raise(most, points[i / 4][i % 4]);
-}
-
 // Which way patches go along one axis.
 struct Slopes {
     PatchBits rises, falls;  // between any two pixels in line
-    PatchBits leaves;        // and so across the edge that it rises to
+    PatchBits after, before;  // the pixels beyond the edge are above the last ones, or the first ones
+    PatchBits ends, begins;   // only the last control points, or the first ones, are above the threshold
 };
 
 // Along rows; transposed: along columns. A parabola with the control points a, b, c is above 0 where a, c and b + min(a, c)
 // are: in the words of Bernstein, (-b)^2 < a * c where b is below 0.
+template <bool Transposed>
+WB_INLINE void ends_of(const PatchFloats points[4][4], const PatchRules &rules, Slopes &slopes, PatchBits &open) {
+    PatchFloats most[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+        most[i] = Transposed ? points[i][0] : points[0][i];
+        for (int line = 1; line < 4; ++line) raise(most[i], Transposed ? points[i][line] : points[line][i]);
+    }
+    raise(most[1], most[2]);
+    slopes.ends = (most[0] < rules.least) & (most[1] < rules.least);
+    slopes.begins = (most[3] < rules.least) & (most[1] < rules.least);
+    open &= ~slopes.ends | ~(most[3] < rules.least);
+}
+
 template <bool Transposed>
 WB_INLINE void slopes_of(const PatchFloats points[4][4], const PatchRules &rules, Slopes &slopes) {
     PatchFloats first_least, first_most, last_least, last_most, least, most;  // of all lines
@@ -96,7 +105,8 @@ WB_INLINE void slopes_of(const PatchFloats points[4][4], const PatchRules &rules
     const PatchBits turns_up = least > 2 * rules.steep, turns_down = most < -2 * rules.steep;
     slopes.rises = (first_least > rules.steep) & (last_least > rules.steep) & turns_up;
     slopes.falls = (first_most < -rules.steep) & (last_most < -rules.steep) & turns_down;
-    slopes.leaves = (slopes.rises & (last_least > rules.margin)) | (slopes.falls & (first_most < -rules.margin));
+    slopes.after = last_least > rules.margin;
+    slopes.before = first_most < -rules.margin;
 }
 
 WB_INLINE void choose(const PatchBits &first, const PatchFloats &a, const PatchFloats &b, PatchFloats &chosen) {
@@ -118,17 +128,18 @@ WB_INLINE void leaves_corner(const PatchFloats points[4][4], const PatchRules &r
 }
 
 // Which of the patches may have a peak.
-WB_INLINE void hopeful(const float *cells, ptrdiff_t pitch, const PatchRules &rules, PatchBits &open) {
-    PatchFloats points[4][4], most;
+WB_INLINE void hopeful(const float *cells, ptrdiff_t pitch, const PatchRules &rules, PatchBits &open, Slopes &across,
+                       Slopes &down) {
+    PatchFloats points[4][4];
     control_points(cells, pitch, rules.third, points);
-    highest(points, most);
-    open &= most > rules.least;
+    ends_of<false>(points, rules, across, open);
     if (!any<kPatches>(open)) return;
-    Slopes across, down;
     PatchBits leaves;
     slopes_of<false>(points, rules, across);
     slopes_of<true>(points, rules, down);
-    open &= ~(across.leaves | down.leaves);
+    ends_of<true>(points, rules, down, open);
+    open &= ~(((across.rises | across.ends) & across.after) | ((across.falls | across.begins) & across.before) |
+              ((down.rises | down.ends) & down.after) | ((down.falls | down.begins) & down.before));
     if (!any<kPatches>(open)) return;
     leaves_corner(points, rules, across, down, leaves);
     open &= ~leaves;
