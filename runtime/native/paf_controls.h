@@ -18,7 +18,6 @@ struct PatchRules {
     float least = 0;   // what a peak exceeds
     float steep = 0;   // of all differences: a pixel is sure to be above the one before
     float margin = 0;  // of those at the edge: the first pixel of the next patch is, too
-    float corner = 0;  // of the one at the corner: the corner's pixel is below the one across
 };
 
 WB_INLINE void lower(PatchFloats &least, const PatchFloats &value) { least = least < value ? least : value; }
@@ -53,17 +52,16 @@ WB_INLINE void control_points(const float *cells, ptrdiff_t pitch, float third, 
     }
 }
 
-// Which way patches go along one axis.
+// What is sure of patches along one axis.
 struct Slopes {
-    PatchBits rises, falls;  // between any two pixels in line
-    PatchBits after, before;  // the pixels beyond the edge are above the last ones, or the first ones
-    PatchBits ends, begins;   // only the last control points, or the first ones, are above the threshold
+    PatchBits ends, begins;   // only the last control points are above the threshold, or only the first
+    PatchBits rises, falls;   // from pixel to pixel
+    PatchBits after, before;  // the pixels beyond the last edge are above those at it; beyond the first edge
 };
 
-// Along rows; transposed: along columns. A parabola with the control points a, b, c is above 0 where a, c and b + min(a, c)
-// are: in the words of Bernstein, (-b)^2 < a * c where b is below 0.
+// Along rows; transposed: along columns. `low`: none is above the threshold.
 template <bool Transposed>
-WB_INLINE void ends_of(const PatchFloats points[4][4], const PatchRules &rules, Slopes &slopes, PatchBits &open) {
+WB_INLINE void ends_of(const PatchFloats points[4][4], float threshold, Slopes &slopes, PatchBits &low) {
     PatchFloats most[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; ++i) {
@@ -71,11 +69,13 @@ WB_INLINE void ends_of(const PatchFloats points[4][4], const PatchRules &rules, 
         for (int line = 1; line < 4; ++line) raise(most[i], Transposed ? points[i][line] : points[line][i]);
     }
     raise(most[1], most[2]);
-    slopes.ends = (most[0] < rules.least) & (most[1] < rules.least);
-    slopes.begins = (most[3] < rules.least) & (most[1] < rules.least);
-    open &= ~slopes.ends | ~(most[3] < rules.least);
+    const PatchBits inner = most[1] < threshold, first = most[0] < threshold, last = most[3] < threshold;
+    slopes.ends = first & inner;
+    slopes.begins = last & inner;
+    low = first & inner & last;
 }
 
+// A parabola, as a slope is, with the control points a, b, c is above 0 where a, c and b + min(a, c) are.
 template <bool Transposed>
 WB_INLINE void slopes_of(const PatchFloats points[4][4], const PatchRules &rules, Slopes &slopes) {
     PatchFloats first_least, first_most, last_least, last_most, least, most;  // of all lines
@@ -84,10 +84,8 @@ WB_INLINE void slopes_of(const PatchFloats points[4][4], const PatchRules &rules
         PatchFloats steps[3], low, high;
         for (int i = 0; i < 3; ++i)
             steps[i] = Transposed ? points[i + 1][line] - points[i][line] : points[line][i + 1] - points[line][i];
-        low = steps[0] < steps[2] ? steps[0] : steps[2];
-        high = steps[0] > steps[2] ? steps[0] : steps[2];
-        low += steps[1];
-        high += steps[1];
+        low = (steps[0] < steps[2] ? steps[0] : steps[2]) + steps[1];
+        high = (steps[0] > steps[2] ? steps[0] : steps[2]) + steps[1];
         if (line == 0) {
             first_least = first_most = steps[0];
             last_least = last_most = steps[2];
@@ -102,47 +100,27 @@ WB_INLINE void slopes_of(const PatchFloats points[4][4], const PatchRules &rules
             raise(most, high);
         }
     }
-    const PatchBits turns_up = least > 2 * rules.steep, turns_down = most < -2 * rules.steep;
-    slopes.rises = (first_least > rules.steep) & (last_least > rules.steep) & turns_up;
-    slopes.falls = (first_most < -rules.steep) & (last_most < -rules.steep) & turns_down;
+    slopes.rises = (first_least > rules.steep) & (last_least > rules.steep) & (least > 2 * rules.steep);
+    slopes.falls = (first_most < -rules.steep) & (last_most < -rules.steep) & (most < -2 * rules.steep);
     slopes.after = last_least > rules.margin;
     slopes.before = first_most < -rules.margin;
 }
 
-WB_INLINE void choose(const PatchBits &first, const PatchFloats &a, const PatchFloats &b, PatchFloats &chosen) {
-    chosen = (PatchFloats)(((PatchBits)a & first) | ((PatchBits)b & ~first));
-}
-
-// Set where patches that go one way along both axes are sure to have no peak in the corner they rise to.
-WB_INLINE void leaves_corner(const PatchFloats points[4][4], const PatchRules &rules, const Slopes &across,
-                             const Slopes &down, PatchBits &leaves) {
-    PatchFloats left, right, upper, lower_, step_across, step_down;
-    choose(down.rises, points[3][1] - points[3][0], points[0][1] - points[0][0], left);
-    choose(down.rises, points[3][3] - points[3][2], points[0][3] - points[0][2], right);
-    choose(across.rises, points[1][3] - points[0][3], points[1][0] - points[0][0], upper);
-    choose(across.rises, points[3][3] - points[2][3], points[3][0] - points[2][0], lower_);
-    choose(across.rises, right, -left, step_across);
-    choose(down.rises, lower_, -upper, step_down);
-    raise(step_across, step_down);
-    leaves = (across.rises | across.falls) & (down.rises | down.falls) & (step_across > rules.corner);
-}
-
-// Which of the patches may have a peak.
-WB_INLINE void hopeful(const float *cells, ptrdiff_t pitch, const PatchRules &rules, PatchBits &open, Slopes &across,
-                       Slopes &down) {
+// The patches that may have a peak, a bit each. What is above the threshold in a patch of which only the last control
+// points are, rises: by Bernstein no line is at any height there more often than its control points.
+WB_INLINE uint32_t hopeful(const float *cells, ptrdiff_t pitch, const PatchRules &rules, Slopes &across, Slopes &down) {
     PatchFloats points[4][4];
+    PatchBits low;
     control_points(cells, pitch, rules.third, points);
-    ends_of<false>(points, rules, across, open);
-    if (!any<kPatches>(open)) return;
-    PatchBits leaves;
+    ends_of<false>(points, rules.least, across, low);
+    if (all<kPatches>(low)) return 0;
     slopes_of<false>(points, rules, across);
     slopes_of<true>(points, rules, down);
-    ends_of<true>(points, rules, down, open);
-    open &= ~(((across.rises | across.ends) & across.after) | ((across.falls | across.begins) & across.before) |
-              ((down.rises | down.ends) & down.after) | ((down.falls | down.begins) & down.before));
-    if (!any<kPatches>(open)) return;
-    leaves_corner(points, rules, across, down, leaves);
-    open &= ~leaves;
+    ends_of<true>(points, rules.least, down, low);
+    return lanes_of<kPatches>(~(low | ((across.rises | across.ends) & across.after) |
+                                ((across.falls | across.begins) & across.before) |
+                                ((down.rises | down.ends) & down.after) |
+                                ((down.falls | down.begins) & down.before)));
 }
 
 }  // namespace wholebody

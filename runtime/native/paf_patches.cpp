@@ -90,7 +90,7 @@ struct Spots {
 
 // The pixels of the patch that are above `least` and not below their neighbours in it.
 template <int Stride>
-WB_INLINE void add_spots(const typename Lanes<Stride>::Floats pixels[Stride], int32_t x0, uint32_t below, Spots &spots) {
+WB_INLINE void add_spots(const typename Lanes<Stride>::Floats pixels[Stride], int32_t x0, int32_t below, Spots &spots) {
     typedef typename Lanes<Stride>::Floats Floats;
     typename Lanes<Stride>::Bits columns = {};  // a bit each
     Floats pairs[Stride + 1];  // the larger of two columns
@@ -107,7 +107,7 @@ WB_INLINE void add_spots(const typename Lanes<Stride>::Floats pixels[Stride], in
         columns |= (pixels[i] + spots.row.slack >= most) & (pixels[i] > spots.row.rules.least) & (1 << i);
     }
     uint64_t words[Stride / 2];
-    store(words, columns & static_cast<int32_t>(~((below & 1) | (below >> 1 & 1) << (Stride - 1))));
+    store(words, columns & ~((below & 1) | (below >> 1 & 1) << (Stride - 1)));
     if (below & 4) words[0] &= ~uint64_t{0xffffffffu};
     if (below & 8) words[Stride / 2 - 1] &= 0xffffffffu;
     for (int pair = 0; pair < Stride / 2; ++pair)
@@ -129,7 +129,7 @@ WB_INLINE void clear_outside(const Spots &spots, int32_t x0, typename Lanes<Stri
 
 // Looks at a patch pixel by pixel.
 template <int Stride>
-WB_INLINE void look(const PatchSearch &search, const PatchSearch::Row &row, int32_t patch, uint32_t below, Spots &spots) {
+WB_INLINE void look(const PatchSearch &search, const PatchSearch::Row &row, int32_t patch, int32_t below, Spots &spots) {
     typename Lanes<Stride>::Floats down[4], columns[4], pixels[Stride];
     const float *cells = row.plane.row(row.number) + patch;
     for (int i = 0; i < 4; ++i) load(down[i], search.down[i]);
@@ -154,24 +154,20 @@ WB_INLINE void search_in(const PatchSearch &search, const PatchSearch::Row &row,
             const int shift = __builtin_ctzll(bytes) - 7;
             const int32_t first = word * PatchMarks::kWord + shift;
             const uint32_t marked = marks >> shift & 255;
-            uint32_t patches = marked, edges[4] = {};
+            uint32_t patches = marked;
+            int32_t below[kPatches] = {};
             if (!at_edge) {
-                PatchBits open = PatchBits{} - 1;
                 Slopes across, down;
-                hopeful(cells + first, row.plane.pitch, row.rules, open, across, down);
-                if (!any<8>(open)) continue;
-                edges[0] = lanes_of<8>(across.before);edges[1] = lanes_of<8>(across.after);
-                edges[2] = lanes_of<8>(down.before);edges[3] = lanes_of<8>(down.after);
-                patches &= lanes_of<kPatches>(open);
+                patches = marked & hopeful(cells + first, row.plane.pitch, row.rules, across, down);
                 // Half of the outermost lies beyond the map.
                 if (first == 0) patches |= marked & 1;
                 if (width - first < kPatches) patches |= marked & 1u << (width - first);
+                if (patches == 0) continue;
+                store(below, (across.before & 1) | (across.after & 2) | (down.before & 4) | (down.after & 8));
             }
             for (; patches != 0; patches &= patches - 1) {
                 const int lane = __builtin_ctz(patches);
-                uint32_t below = 0;
-                for (int i = 0; i < 4; ++i) below |= (edges[i] >> lane & 1) << i;
-                look<Stride>(search, row, first + lane, below, spots);
+                look<Stride>(search, row, first + lane, below[lane], spots);
             }
         }
     }
@@ -271,8 +267,6 @@ PatchRules PatchSearch::rules_of(float slack) const {
     rules.least = marks_.threshold() - slack;
     rules.steep = 2 * slack / (3 * step) * 2;  // twice as steep as two pixels' slack asks for
     rules.margin = rules.steep + crossing_ * marks_.largest();
-    const float near = 1 - step / 2;  // the outermost pixel's share of the control point at the corner
-    rules.corner = rules.margin / (near * near * near);
     return rules;
 }
 
