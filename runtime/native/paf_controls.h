@@ -17,7 +17,9 @@ struct PatchRules {
     float third = 0;   // the slope at a cell is three times this, times its neighbours' difference
     float least = 0;   // what a peak exceeds
     float steep = 0;   // of all differences: a pixel is sure to be above the one before
-    float margin = 0;  // of those at the edge: the first pixel of the next patch is, too
+    // Of those at an edge so much more that the first pixel of the next patch is, too: the second times how far the outermost of
+    // the five cells that both are sums of differ.
+    float margin = 0, outer = 0;
 };
 
 WB_INLINE void lower(PatchFloats &least, const PatchFloats &value) { least = least < value ? least : value; }
@@ -75,9 +77,22 @@ WB_INLINE void ends_of(const PatchFloats points[4][4], float threshold, Slopes &
     low = first & inner & last;
 }
 
+// The largest difference between four cells and four others.
+WB_INLINE void gap_of(const float *cells, const float *others, ptrdiff_t apart, PatchFloats &gap) {
+    gap = PatchFloats{};
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) {
+        PatchFloats cell, other;
+        load(cell, cells + i * apart);
+        load(other, others + i * apart);
+        raise(gap, (PatchFloats)((PatchBits)(cell - other) & INT32_MAX));
+    }
+}
+
 // A parabola, as a slope is, with the control points a, b, c is above 0 where a, c and b + min(a, c) are.
 template <bool Transposed>
-WB_INLINE void slopes_of(const PatchFloats points[4][4], const PatchRules &rules, Slopes &slopes) {
+WB_INLINE void slopes_of(const PatchFloats points[4][4], const float *cells, ptrdiff_t pitch, const PatchRules &rules,
+                         Slopes &slopes) {
     PatchFloats first_least, first_most, last_least, last_most, least, most;  // of all lines
 #pragma GCC unroll 4
     for (int line = 0; line < 4; ++line) {
@@ -102,8 +117,12 @@ WB_INLINE void slopes_of(const PatchFloats points[4][4], const PatchRules &rules
     }
     slopes.rises = (first_least > rules.steep) & (last_least > rules.steep) & (least > 2 * rules.steep);
     slopes.falls = (first_most < -rules.steep) & (last_most < -rules.steep) & (most < -2 * rules.steep);
-    slopes.after = last_least > rules.margin;
-    slopes.before = first_most < -rules.margin;
+    const ptrdiff_t along = Transposed ? pitch : 1, beside = Transposed ? 1 : pitch;
+    PatchFloats gap;
+    gap_of(cells + 4 * along, cells, beside, gap);
+    slopes.after = last_least > rules.margin + rules.outer * gap;
+    gap_of(cells - along, cells + 3 * along, beside, gap);
+    slopes.before = first_most < -rules.margin - rules.outer * gap;
 }
 
 // The patches that may have a peak, a bit each. What is above the threshold in a patch of which only the last control
@@ -114,8 +133,8 @@ WB_INLINE uint32_t hopeful(const float *cells, ptrdiff_t pitch, const PatchRules
     control_points(cells, pitch, rules.third, points);
     ends_of<false>(points, rules.least, across, low);
     if (all<kPatches>(low)) return 0;
-    slopes_of<false>(points, rules, across);
-    slopes_of<true>(points, rules, down);
+    slopes_of<false>(points, cells, pitch, rules, across);
+    slopes_of<true>(points, cells, pitch, rules, down);
     ends_of<true>(points, rules.least, down, low);
     return lanes_of<kPatches>(~(low | ((across.rises | across.ends) & across.after) |
                                 ((across.falls | across.begins) & across.before) |

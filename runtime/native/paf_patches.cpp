@@ -213,21 +213,17 @@ void spread(const Grid &grid, int32_t pixel, float (*weights)[kWindowPitch], int
 }
 
 // From a patch's last pixel to the next one's first, the surface rises by 6h times the difference of the last control
-// points, h being half a pixel of the cell, give or take what is returned, times 6h and the largest of five cells.
-float error_across(const Grid &grid) {
+// points, h being half a pixel of the cell, but for an error: weights of the five cells there, divided by 6h.
+void error_across(const Grid &grid, double weights[5]) {
     const int32_t last = grid.stride / 2 - 1;
     const double h = 0.5 / grid.stride, slope = -grid.kernel_a;
-    double error = 0;
     for (int cell = 0; cell < 5; ++cell) {
-        double weight = 0;
+        double weight = cell == 1 ? 2 * h * slope : cell == 3 ? -2 * h * slope : 0;
         if (cell > 0) weight += static_cast<double>(grid.phases[cell - 1][last + 1]);
         if (cell < 4) weight -= static_cast<double>(grid.phases[cell][last]);
-        if (cell == 1) weight += 2 * h * slope;
-        if (cell == 3) weight -= 2 * h * slope;
-        error += std::fabs(weight);
+        // Control points of a column sum up to 1 + 2 / 3 of the slope's coefficient.
+        weights[cell] = std::fabs(weight) * (1 + 2 * slope / 3) / (6 * h);
     }
-    // Control points of a column sum up to 1 + 2 / 3 of the slope's coefficient.
-    return static_cast<float>(error * (1 + 2 * slope / 3) / (6 * h));
 }
 
 }  // namespace
@@ -253,7 +249,10 @@ bool PatchSearch::prepare(const Grid &grid) {
     }
     if (!usual) return false;
     third_ = -static_cast<float>(grid.kernel_a) / 3;
-    crossing_ = error_across(grid);
+    double error[5];
+    error_across(grid, error);
+    outer_ = static_cast<float>(std::max(error[0], error[4]) * 1.001);
+    inner_ = static_cast<float>((error[1] + error[2] + error[3]) * 1.001);
     found_.reserve(grid.width);
     marks_.prepare(grid.height / stride_, grid.width / stride_, outer);
     return true;
@@ -266,7 +265,8 @@ PatchRules PatchSearch::rules_of(float slack) const {
     rules.third = third_;
     rules.least = marks_.threshold() - slack;
     rules.steep = 2 * slack / (3 * step) * 2;  // twice as steep as two pixels' slack asks for
-    rules.margin = rules.steep + crossing_ * marks_.largest();
+    rules.margin = rules.steep + inner_ * marks_.largest();
+    rules.outer = outer_;
     return rules;
 }
 

@@ -48,7 +48,8 @@ private:
 
     int32_t stride_ = 0;
     float third_ = 0;     // PatchRules
-    float crossing_ = 0;  // what the way across a patch's edge adds to the margin, of the largest cell
+    float outer_ = 0;     // PatchRules
+    float inner_ = 0;     // what the way across a patch's edge adds to the margin, of the largest cell
     PatchMarks marks_;
     std::vector<int32_t> found_;
 };
