@@ -157,7 +157,7 @@ WB_INLINE void search_in(const PatchSearch &search, const PatchSearch::Row &row,
             uint32_t patches = marked;
             int32_t below[kPatches] = {};
             if (!at_edge) {
-                Slopes across, down;
+                Slopes across = {}, down = {};
                 patches = marked & hopeful(cells + first, row.plane.pitch, row.rules, across, down);
                 // Half of the outermost lies beyond the map.
                 if (first == 0) patches |= marked & 1;
