@@ -6,12 +6,6 @@
 
 namespace wholebody {
 
-// One bit for each byte that is not 0.
-inline uint64_t bytes_in(uint64_t bits) {
-    const uint64_t low = 0x7f7f7f7f7f7f7f7fu;
-    return (((bits & low) + low) | bits) & ~low;
-}
-
 // A patch is the pixels between four cells (paf_patches.h).
 class PatchMarks {
 public:

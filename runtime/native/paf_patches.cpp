@@ -149,11 +149,11 @@ WB_INLINE void search_in(const PatchSearch &search, const PatchSearch::Row &row,
     const bool at_edge = row.number == 0 || row.number == row.plane.height;
     Spots spots = {row, found, row.number * Stride - Stride / 2, row.plane.height * Stride, width * Stride};
     for (int32_t word = 0; word * PatchMarks::kWord <= width; ++word) {
-        const uint64_t marks = row.patches[word];
-        for (uint64_t bytes = bytes_in(marks); bytes != 0; bytes &= bytes - 1) {
-            const int shift = __builtin_ctzll(bytes) - 7;
+        for (uint64_t marks = row.patches[word]; marks != 0;) {
+            const int shift = __builtin_ctzll(marks);
             const int32_t first = word * PatchMarks::kWord + shift;
             const uint32_t marked = marks >> shift & 255;
+            marks &= ~(uint64_t{255} << shift);
             uint32_t patches = marked;
             int32_t below[kPatches] = {};
             if (!at_edge) {
