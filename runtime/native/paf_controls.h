@@ -12,13 +12,14 @@ const int32_t kPatches = 8;  // side by side
 typedef Lanes<kPatches>::Floats PatchFloats;
 typedef Lanes<kPatches>::Bits PatchBits;
 
-// What a patch without a peak is known by. Differences are those of neighbouring control points.
+// What a patch without a peak is known by, rounding included. Differences are those of neighbouring control points.
 struct PatchRules {
     float third = 0;   // the slope at a cell is three times this, times its neighbours' difference
     float least = 0;   // what a peak exceeds
-    float steep = 0;   // of all differences: a pixel is sure to be above the one before
-    // Of those at an edge so much more that the first pixel of the next patch is, too: the second times how far the outermost of
-    // the five cells that both are sums of differ.
+    float low = 0;     // so much less that what rises from there to a peak is as steep as this:
+    float steep = 0;   // a pixel is sure to be above the one before
+    // Of the differences at an edge: the first pixel of the next patch is, too. `outer` times how much the outermost two
+    // of the five cells differ that pixels on both sides are sums of comes on top.
     float margin = 0, outer = 0;
 };
 
@@ -61,7 +62,7 @@ struct Slopes {
     PatchBits after, before;  // the pixels beyond the last edge are above those at it; beyond the first edge
 };
 
-// Along rows; transposed: along columns. `low`: none is above the threshold.
+// Along rows; transposed: along columns. `low`: no control point is above the threshold.
 template <bool Transposed>
 WB_INLINE void ends_of(const PatchFloats points[4][4], float threshold, Slopes &slopes, PatchBits &low) {
     PatchFloats most[4];
@@ -125,17 +126,17 @@ WB_INLINE void slopes_of(const PatchFloats points[4][4], const float *cells, ptr
     slopes.before = first_most < -rules.margin - rules.outer * gap;
 }
 
-// The patches that may have a peak, a bit each. What is above the threshold in a patch of which only the last control
-// points are, rises: by Bernstein no line is at any height there more often than its control points.
+// The patches that may have a peak, a bit each. Where only the last control points are above the threshold, what is above
+// it rises: a line between them passes any height no more often than they do (Bernstein).
 WB_INLINE uint32_t hopeful(const float *cells, ptrdiff_t pitch, const PatchRules &rules, Slopes &across, Slopes &down) {
     PatchFloats points[4][4];
     PatchBits low;
     control_points(cells, pitch, rules.third, points);
-    ends_of<false>(points, rules.least, across, low);
+    ends_of<false>(points, rules.low, across, low);
     if (all<kPatches>(low)) return 0;
     slopes_of<false>(points, cells, pitch, rules, across);
     slopes_of<true>(points, cells, pitch, rules, down);
-    ends_of<true>(points, rules.least, down, low);
+    ends_of<true>(points, rules.low, down, low);
     return lanes_of<kPatches>(~(low | ((across.rises | across.ends) & across.after) |
                                 ((across.falls | across.begins) & across.before) |
                                 ((down.rises | down.ends) & down.after) |

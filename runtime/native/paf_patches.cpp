@@ -260,11 +260,12 @@ bool PatchSearch::prepare(const Grid &grid) {
 
 // What a row's patches are judged by, where a pixel may be off by `slack`.
 PatchRules PatchSearch::rules_of(float slack) const {
-    const float step = 1.0f / static_cast<float>(stride_);
+    const float step = 1.0f / static_cast<float>(stride_), rise = 4 * slack;  // from pixel to pixel: twice enough
     PatchRules rules;
     rules.third = third_;
     rules.least = marks_.threshold() - slack;
-    rules.steep = 2 * slack / (3 * step) * 2;  // twice as steep as two pixels' slack asks for
+    rules.low = rules.least - rise / step;
+    rules.steep = rise / (3 * step);
     rules.margin = rules.steep + inner_ * marks_.largest();
     rules.outer = outer_;
     return rules;
