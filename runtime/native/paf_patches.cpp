@@ -88,7 +88,8 @@ struct Spots {
     }
 };
 
-// The pixels of the patch that are above `least` and not below their neighbours in it.
+// The pixels of the patch that are above `least` and not below their neighbours in it. `below`: a bit each for the first
+// column, the last one, the first row and the last one, where they are below what lies beyond.
 template <int Stride>
 WB_INLINE void add_spots(const typename Lanes<Stride>::Floats pixels[Stride], int32_t x0, int32_t below, Spots &spots) {
     typedef typename Lanes<Stride>::Floats Floats;
@@ -129,7 +130,8 @@ WB_INLINE void clear_outside(const Spots &spots, int32_t x0, typename Lanes<Stri
 
 // Looks at a patch pixel by pixel.
 template <int Stride>
-WB_INLINE void look(const PatchSearch &search, const PatchSearch::Row &row, int32_t patch, int32_t below, Spots &spots) {
+WB_INLINE void look(const PatchSearch &search, const PatchSearch::Row &row, int32_t patch, int32_t below,
+                    Spots &spots) {
     typename Lanes<Stride>::Floats down[4], columns[4], pixels[Stride];
     const float *cells = row.plane.row(row.number) + patch;
     for (int i = 0; i < 4; ++i) load(down[i], search.down[i]);
