@@ -10,12 +10,11 @@ namespace {
 const float kCareful = 0.9999f;  // for the rounding of a pixel and its bound
 
 struct Levels {
-    float sure, high, corner, low;  // sure and corner > high
+    float high, corner, low;
 };
 
-// The cells of a row: those above `sure`, above `high`, and those above `corner` or below -`low`.
-WB_CLONES void mark_row(const float *cells, int32_t width, const Levels levels, uint64_t *sure, uint64_t *high,
-                        uint64_t *far) {
+// The cells of a row: those above `high`, and those above `corner` or below -`low`.
+WB_CLONES void mark_row(const float *cells, int32_t width, const Levels levels, uint64_t *high, uint64_t *far) {
     typedef Lanes<8>::Floats Floats;
     typedef Lanes<8>::Bits Bits;
     const int32_t group = 32;
@@ -29,55 +28,17 @@ WB_CLONES void mark_row(const float *cells, int32_t width, const Levels levels, 
             some |= (Floats)((Bits)values[i] & INT32_MAX) > least;
         }
         if (!any<8>(some)) continue;
-        uint64_t bits[3] = {};
+        uint64_t bits[2] = {};
         for (int i = 0; i < group / 8; ++i) {
-            const Bits sure_bits = (values[i] > levels.sure) & ones;
-            const Bits high_bits = (values[i] > levels.high) & (ones << 8);
-            const Bits far_bits = ((values[i] > levels.corner) | (values[i] < -levels.low)) & (ones << 16);
-            const uint64_t set = either<8>(sure_bits | high_bits | far_bits);
-            for (int kind = 0; kind < 3; ++kind) bits[kind] |= (set >> (8 * kind) & 255) << (8 * i);
+            const Bits high_bits = (values[i] > levels.high) & ones;
+            const Bits far_bits = ((values[i] > levels.corner) | (values[i] < -levels.low)) & (ones << 8);
+            const uint64_t set = either<8>(high_bits | far_bits);
+            for (int kind = 0; kind < 2; ++kind) bits[kind] |= (set >> (8 * kind) & 255) << (8 * i);
         }
         const uint64_t within = width - from < group ? (uint64_t{1} << (width - from)) - 1 : 0xffffffffu;
-        sure[from / PatchMarks::kWord] |= (bits[0] & within) << (from % PatchMarks::kWord);
-        high[from / PatchMarks::kWord] |= (bits[1] & within) << (from % PatchMarks::kWord);
-        far[from / PatchMarks::kWord] |= (bits[2] & within) << (from % PatchMarks::kWord);
+        high[from / PatchMarks::kWord] |= (bits[0] & within) << (from % PatchMarks::kWord);
+        far[from / PatchMarks::kWord] |= (bits[1] & within) << (from % PatchMarks::kWord);
     }
-}
-
-// Which of eight patches may have a pixel above the threshold.
-WB_INLINE uint32_t may_exceed(const float *cells, ptrdiff_t pitch, const float weights[3], float threshold) {
-    typedef Lanes<8>::Floats Floats;
-    Floats inner = Floats{}, corner = Floats{}, edge = Floats{};
-    for (int row = 0; row < 4; ++row)
-        for (int column = 0; column < 4; ++column) {
-            Floats value;
-            load(value, cells + row * pitch + column);
-            const bool outer_row = row == 0 || row == 3, outer_column = column == 0 || column == 3;
-            if (outer_row && outer_column)
-                corner = corner > value ? corner : value;
-            else if (outer_row || outer_column)
-                edge = edge < value ? edge : value;
-            else
-                inner = inner > value ? inner : value;
-        }
-    return lanes_of<8>(inner * weights[0] + corner * weights[1] - edge * weights[2] > threshold);
-}
-
-// One bit for each byte that is not 0.
-inline uint64_t bytes_in(uint64_t bits) {
-    const uint64_t low = 0x7f7f7f7f7f7f7f7fu;
-    return (((bits & low) + low) | bits) & ~low;
-}
-
-// Leaves those of 64 patches that may have a pixel above the threshold; where one of eight is certain, all of them.
-WB_CLONES uint64_t exceeding(uint64_t patches, uint64_t certain, const float *cells, ptrdiff_t pitch,
-                             const float weights[3], float threshold) {
-    for (uint64_t bytes = bytes_in(patches) & ~bytes_in(certain); bytes != 0; bytes &= bytes - 1) {
-        const int shift = __builtin_ctzll(bytes) - 7;
-        const uint64_t some = may_exceed(cells + shift, pitch, weights, threshold);
-        patches &= ~(uint64_t{255} << shift) | some << shift;
-    }
-    return patches;
 }
 
 }  // namespace
@@ -89,7 +50,7 @@ void PatchMarks::prepare(int32_t height, int32_t width, float outer) {
     height_ = height;
     width_ = width;
     words_ = width_ / kWord + 1;
-    for (std::vector<uint64_t> *bits : {&sure_, &high_, &far_})
+    for (std::vector<uint64_t> *bits : {&high_, &far_})
         bits->assign(static_cast<size_t>(height_ + 2 * kPad) * words_, 0);
     patches_.resize(words_);
 }
@@ -114,37 +75,30 @@ float PatchMarks::beside(const Plane &plane, int32_t number) {
 void PatchMarks::mark_cells(const Plane &plane, int32_t last) {
     // Where no cell passes its level, the three parts are less than the threshold together.
     const float most = kCareful * threshold_;
-    const Levels levels = {most / parts_[0], most * 0.55f / parts_[0], most * 0.2f / parts_[1],
-                           most * 0.25f / parts_[2]};
+    const Levels levels = {most * 0.65f / parts_[0], most * 0.1f / parts_[1], most * 0.25f / parts_[2]};
     for (; marked_ <= last; ++marked_) {
         const size_t first = static_cast<size_t>(marked_ + kPad) * words_;
-        for (size_t word = first; word < first + words_; ++word) sure_[word] = high_[word] = far_[word] = 0;
+        for (size_t word = first; word < first + words_; ++word) high_[word] = far_[word] = 0;
         if (!(plane.row_largest[marked_] > std::min(levels.high, levels.low))) continue;
-        mark_row(plane.row(marked_ + kPad) + kPad, width_, levels, &sure_[first], &high_[first], &far_[first]);
+        mark_row(plane.row(marked_ + kPad) + kPad, width_, levels, &high_[first], &far_[first]);
     }
 }
 
 // Patch b of row r has the cells b - 1 and b of the rows r - 1 and r at its corners, and those around them in its sums.
-bool PatchMarks::mark_patches(const Plane &plane, int32_t number) {
+bool PatchMarks::mark_patches(int32_t number) {
     const size_t first = static_cast<size_t>(number) * words_;
-    const uint64_t *sure = &sure_[first + words_], *high = &high_[first + words_], *far = &far_[first];
-    uint64_t some = 0, sure_before = 0, high_before = 0, far_before = 0;
+    const uint64_t *high = &high_[first + words_], *far = &far_[first];
+    uint64_t some = 0, high_before = 0, far_before = 0;
     uint64_t far_here = far[0] | far[words_] | far[2 * words_] | far[3 * words_];
-    for (int32_t word = 0; word < words_; ++word, ++sure, ++high, ++far) {
-        const uint64_t sure_here = sure[0] | sure[words_], high_here = high[0] | high[words_];
+    for (int32_t word = 0; word < words_; ++word, ++high, ++far) {
+        const uint64_t high_here = high[0] | high[words_];
         const uint64_t far_next =
             word + 1 < words_ ? far[1] | far[words_ + 1] | far[2 * words_ + 1] | far[3 * words_ + 1] : 0;
         uint64_t patches = high_here | high_here << 1 | high_before >> 63 | far_here >> 1 | far_next << 63 | far_here |
                            far_here << 1 | far_before >> 63 | far_here << 2 | far_before >> 62;
         if (word == words_ - 1) patches &= ~uint64_t{0} >> (kWord - 1 - width_ % kWord);
-        const uint64_t certain = sure_here | sure_here << 1 | sure_before >> 63;
-        // Noise passes the lower levels here and there.
-        if (bytes_in(patches) & ~bytes_in(certain))
-            patches = exceeding(patches, certain, plane.row(number) + word * kWord, plane.pitch, parts_,
-                                kCareful * threshold_);
         patches_[word] = patches;
         some |= patches;
-        sure_before = sure_here;
         high_before = high_here;
         far_before = far_here;
         far_here = far_next;
@@ -157,7 +111,7 @@ const uint64_t *PatchMarks::row(const Plane &plane, int32_t number) {
     if (most <= kCareful * threshold_) return nullptr;
     marked_ = std::max(marked_, number - 2);
     mark_cells(plane, std::min(height_ - 1, number + 1));
-    return mark_patches(plane, number) ? patches_.data() : nullptr;
+    return mark_patches(number) ? patches_.data() : nullptr;
 }
 
 }  // namespace wholebody

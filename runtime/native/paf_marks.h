@@ -23,7 +23,7 @@ public:
 private:
     float beside(const Plane &plane, int32_t number);
     void mark_cells(const Plane &plane, int32_t last);
-    bool mark_patches(const Plane &plane, int32_t number);
+    bool mark_patches(int32_t number);
 
     int32_t height_ = 0, width_ = 0, words_ = 0;
     // A pixel is at most the sum of: this times the largest of the four cells beside it, of the four at the corners
@@ -31,7 +31,7 @@ private:
     float parts_[3];
     float threshold_ = 0, largest_ = 0;
     int32_t marked_ = 0;  // rows of cells
-    std::vector<uint64_t> sure_, high_, far_, patches_;  // of each row of cells, and two before and after; of patches
+    std::vector<uint64_t> high_, far_, patches_;  // of each row of cells, and two before and after; of patches
 };
 
 }  // namespace wholebody

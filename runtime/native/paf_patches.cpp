@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "paf_simd.h"
+#include "paf_controls.h"
 
 namespace wholebody {
 namespace {
@@ -62,39 +62,36 @@ WB_INLINE float near_value(const Grid &grid, const Plane &plane, int32_t x, int3
     return (sum[0] + sum[2]) + (sum[1] + sum[3]);
 }
 
+// Pixels that may be peaks.
 struct Spots {
     const PatchSearch::Row &row;
     std::vector<int32_t> &pixels;
     int32_t top, height, width;  // pixels
 
-    // Adds a pixel, unless it is in a patch's first or last row and below its neighbour outside.
-    template <int Stride>
-    WB_INLINE void add(int32_t x, int32_t lane) {
-        const int32_t y = top + lane, beyond = lane == 0 ? y - 1 : lane + 1 == Stride ? y + 1 : -1;
-        if (x < 0 || x >= width) return;
-        if (beyond >= 0 && beyond < height &&
-            near_value(row.grid, row.plane, x, beyond) > near_value(row.grid, row.plane, x, y) + row.slack)
-            return;
-        pixels.push_back(y * width + x);
+    // True where the pixel is of the map and not above x, y.
+    WB_INLINE bool allows(int32_t x, int32_t y, int32_t beyond_x, int32_t beyond_y) const {
+        if (beyond_x < 0 || beyond_x >= width || beyond_y < 0 || beyond_y >= height) return true;
+        return near_value(row.grid, row.plane, beyond_x, beyond_y) <=
+               near_value(row.grid, row.plane, x, y) + row.slack;
     }
 
-    // Adds those of a single column of pixels, of which none need be a peak.
+    // Adds a pixel of a patch, unless it is in the outermost row or column and below its neighbour outside.
     template <int Stride>
-    WB_INLINE void check(int32_t x, const typename Lanes<Stride>::Floats &values,
-                         const typename Lanes<Stride>::Bits &wanted) {
-        typename Lanes<Stride>::Floats before, after;
-        beside(values, before, after);
-        if (top < 0 || top + Stride > height) before = after = values;  // beyond the map is nothing to compare with
-        const auto set = wanted & (values + row.slack >= before) & (values + row.slack >= after);
-        for (uint32_t lanes = lanes_of<Stride>(set); lanes != 0; lanes &= lanes - 1)
-            add<Stride>(x, __builtin_ctz(lanes));
+    WB_INLINE void add(int32_t x0, int32_t column, int32_t lane) {
+        const int32_t x = x0 + column, y = top + lane;
+        if (x < 0 || x >= width || y < 0 || y >= height) return;
+        if (lane == 0 && !allows(x, y, x, y - 1)) return;
+        if (lane + 1 == Stride && !allows(x, y, x, y + 1)) return;
+        if (column == 0 && !allows(x, y, x - 1, y)) return;
+        if (column + 1 == Stride && !allows(x, y, x + 1, y)) return;
+        pixels.push_back(y * width + x);
     }
 };
 
-// The pixels of the patch that are above `least` and not below their neighbours in it.
+// The pixels of the patch that are above `least` and not below their neighbours in it. `below`: a bit each for the first
+// column, the last one, the first row and the last one, where they are below what lies beyond.
 template <int Stride>
-WB_INLINE void add_spots(const typename Lanes<Stride>::Floats pixels[Stride], const typename Lanes<Stride>::Bits &open,
-                         int32_t x0, Spots &spots) {
+WB_INLINE void add_spots(const typename Lanes<Stride>::Floats pixels[Stride], int32_t x0, int32_t below, Spots &spots) {
     typedef typename Lanes<Stride>::Floats Floats;
     typename Lanes<Stride>::Bits columns = {};  // a bit each
     Floats pairs[Stride + 1];  // the larger of two columns
@@ -102,172 +99,78 @@ WB_INLINE void add_spots(const typename Lanes<Stride>::Floats pixels[Stride], co
     pairs[Stride] = pixels[Stride - 1];
 #pragma GCC unroll 8
     for (int i = 1; i < Stride; ++i) pairs[i] = pixels[i - 1] > pixels[i] ? pixels[i - 1] : pixels[i];
-    const bool inside = spots.top >= 0 && spots.top + Stride <= spots.height;
 #pragma GCC unroll 8
     for (int i = 0; i < Stride; ++i) {
         Floats most = pairs[i] > pairs[i + 1] ? pairs[i] : pairs[i + 1], before, after;
         beside(most, before, after);
         before = before > after ? before : after;
-        if (inside) most = most > before ? most : before;  // beyond the map is nothing to compare with
-        columns |= (pixels[i] + spots.row.slack >= most) & (pixels[i] > spots.row.least) & (1 << i);
+        most = most > before ? most : before;
+        columns |= (pixels[i] + spots.row.slack >= most) & (pixels[i] > spots.row.rules.least) & (1 << i);
     }
     uint64_t words[Stride / 2];
-    store(words, columns & open);
+    store(words, columns & ~((below & 1) | (below >> 1 & 1) << (Stride - 1)));
+    if (below & 4) words[0] &= ~uint64_t{0xffffffffu};
+    if (below & 8) words[Stride / 2 - 1] &= 0xffffffffu;
     for (int pair = 0; pair < Stride / 2; ++pair)
         for (uint64_t bits = words[pair]; bits != 0; bits &= bits - 1) {
             const int bit = __builtin_ctzll(bits);
-            spots.add<Stride>(x0 + bit % 32, 2 * pair + bit / 32);
+            spots.add<Stride>(x0, bit % 32, 2 * pair + bit / 32);
         }
 }
 
-// True when every pixel of a patch's first or last line is sure to be below the one beyond, of the next row of patches.
+// Puts the threshold where a patch at the edge has no pixels.
 template <int Stride>
-WB_INLINE bool below_next(const PatchSearch &search, const PatchSearch::Row &row, const float *cells, int lane) {
-    typedef Lanes<4>::Floats Floats;
-    const ptrdiff_t pitch = row.plane.pitch;
-    const int beyond = Stride - 1 - lane;
-    const float *other = cells + (lane == 0 ? -pitch : pitch);
-    Floats rise = {}, value;
-    for (int i = 0; i < 4; ++i) {
-        load(value, other + i * pitch);
-        rise += value * search.down[i][beyond];
-        load(value, cells + i * pitch);
-        rise -= value * search.down[i][lane];
-    }
-    const float left = rise[1] + (rise[2] - rise[0]) * search.third;
-    const float right = rise[2] - (rise[3] - rise[1]) * search.third;
-    return std::min(std::min(rise[1], left), std::min(rise[2], right)) > 2 * row.slack;
-}
-
-// Leaves those lines of pixels of which none is sure to be below the one before or after.
-template <int Stride>
-WB_INLINE void keep_ridges(const PatchSearch &search, const PatchSearch::Row &row, const float *cells,
-                           const typename Lanes<Stride>::Floats points[4], typename Lanes<Stride>::Bits &open) {
-    typedef typename Lanes<Stride>::Floats Floats;
-    Floats before, after, rise, fall;
-    beside(points[0], before, after);
-    rise = after - points[0];
-    fall = before - points[0];
-    for (int i = 1; i < 4; ++i) {
-        beside(points[i], before, after);
-        after -= points[i];
-        before -= points[i];
-        rise = rise < after ? rise : after;
-        fall = fall < before ? fall : before;
-    }
-    open &= ~((rise > 2 * row.slack) | (fall > 2 * row.slack));
-    if (open[0] && below_next<Stride>(search, row, cells, 0)) open[0] = 0;
-    if (open[Stride - 1] && below_next<Stride>(search, row, cells, Stride - 1)) open[Stride - 1] = 0;
-}
-
-// The lines of pixels of a patch, one a lane, from left to right. Along a line the slope is a quadratic.
-template <int Stride>
-struct Lines {
-    typedef typename Lanes<Stride>::Floats Floats;
-    typedef typename Lanes<Stride>::Bits Bits;
-
-    Floats down[4];
-    Floats columns[4] = {}, before = {};              // of cells: of the patch, and further left
-    Floats left = {}, right = {}, middle = {};        // control points of the slope
-    Floats points[4] = {};                            // and of the values
-    Bits open = {}, rising = {}, falling = {};        // may have a peak; have none, because the slope has one sign
-    Bits was_open = {}, was_rising = {}, fell = {};   // the patch before; of those open: falling for sure at the end
-
-    explicit WB_INLINE Lines(const PatchSearch &search) {
-        for (int i = 0; i < 4; ++i) load(down[i], search.down[i]);
-    }
-
-    // `follows`: the last patch was the one before.
-    WB_INLINE void enter(const float *cells, ptrdiff_t pitch, float bend, bool follows) {
-        if (follows) {
-            before = columns[0];
-            for (int i = 0; i < 3; ++i) columns[i] = columns[i + 1];
-            left = right;
-            was_open = open;
-            was_rising = rising;
-        } else {
-            for (int i = 0; i < 3; ++i) column_of<Stride>(cells + i, pitch, down, columns[i]);
-            left = (columns[2] - columns[0]) * bend;
-            was_open = was_rising = Bits{};
+WB_INLINE void clear_outside(const Spots &spots, int32_t x0, typename Lanes<Stride>::Floats pixels[Stride]) {
+    for (int lane = 0; lane < Stride; ++lane)
+        for (int column = 0; column < Stride; ++column) {
+            const int32_t x = x0 + column, y = spots.top + lane;
+            if (x < 0 || x >= spots.width || y < 0 || y >= spots.height) pixels[column][lane] = spots.row.rules.least;
         }
-        column_of<Stride>(cells + 3, pitch, down, columns[3]);
-        right = (columns[3] - columns[1]) * bend;
-        middle = (columns[2] - columns[1]) * 3.0f - left - right;
-        points[0] = columns[1];
-        points[1] = columns[1] + left * 0.33334f;
-        points[2] = columns[2] - right * 0.33334f;
-        points[3] = columns[2];
-    }
+}
 
-    WB_INLINE void judge(float least, float steep, const Bits &inside, bool at_edge) {
-        // A polynomial lies between the least and the largest of its control points.
-        Floats most = points[0] > points[1] ? points[0] : points[1];
-        const Floats other = points[2] > points[3] ? points[2] : points[3];
-        most = most > other ? most : other;
-        const Bits above = (most > least) & inside;
-        // The slope has the sign of all three, or does not reach 0 between the outer two.
-        const Bits sign = (Bits)left & INT32_MIN;
-        const Floats a = (Floats)((Bits)left ^ sign) - steep, b = (Floats)((Bits)middle ^ sign) - steep;
-        const Floats c = (Floats)((Bits)right ^ sign) - steep;
-        const Bits steady = (a > 0.0f) & (c > 0.0f) & ((b > 0.0f) | (b * b < a * c));
-        open = at_edge ? above : above & ~steady;
-        rising = steady & (sign == 0);
-        falling = steady & (sign != 0) & above;
-    }
-};
-
-// Looks at the patch whose lines are given pixel by pixel.
+// Looks at a patch pixel by pixel.
 template <int Stride>
-WB_INLINE void look(const PatchSearch &search, const PatchSearch::Row &row, int32_t patch, Lines<Stride> &lines,
+WB_INLINE void look(const PatchSearch &search, const PatchSearch::Row &row, int32_t patch, int32_t below,
                     Spots &spots) {
-    typedef typename Lanes<Stride>::Floats Floats;
-    typedef typename Lanes<Stride>::Bits Bits;
-    const float *cells = row.plane.row(row.number) + patch, *knot = search.across_knot;
+    typename Lanes<Stride>::Floats down[4], columns[4], pixels[Stride];
+    const float *cells = row.plane.row(row.number) + patch;
+    for (int i = 0; i < 4; ++i) load(down[i], search.down[i]);
+    for (int i = 0; i < 4; ++i) column_of<Stride>(cells + i, row.plane.pitch, down, columns[i]);
+    pixels_of<Stride>(search, columns, pixels);
     const int32_t x0 = patch * Stride - Stride / 2;
-    Floats pixels[Stride];
-    // Where a steady line ends beside an open one its last pixel has its neighbour there.
-    const Bits way = lines.left * knot[0] + lines.middle * knot[1] + lines.right * knot[2] > 0.0f;
-    const Bits early = lines.open & lines.was_rising & ~way, late = lines.was_open & ~lines.fell & lines.falling;
-    lines.fell = lines.right * knot[0] + lines.middle * knot[1] + lines.left * knot[2] < 0.0f;
-    if (any<Stride>(early)) {
-        const Floats columns[4] = {lines.before, lines.columns[0], lines.columns[1], lines.columns[2]};
-        pixels_of<Stride>(search, columns, pixels);
-        spots.check<Stride>(x0 - 1, pixels[Stride - 1], early);
-    }
-    if (any<Stride>(late)) {
-        pixels_of<Stride>(search, lines.columns, pixels);
-        spots.check<Stride>(x0, pixels[0], late);
-    }
-    Bits ridges = lines.open;
-    if (row.number > 0 && row.number < row.plane.height) keep_ridges<Stride>(search, row, cells, lines.points, ridges);
-    if (!any<Stride>(ridges)) return;
-    pixels_of<Stride>(search, lines.columns, pixels);
-    if (patch == 0 || patch == row.plane.width)
-        for (int i = 0; i < Stride; ++i)
-            if (x0 + i < 0 || x0 + i >= spots.width) pixels[i] = Floats{} + row.least;  // around the map: the threshold
-    add_spots<Stride>(pixels, ridges, x0, spots);
+    if (patch == 0 || patch == row.plane.width || row.number == 0 || row.number == row.plane.height)
+        clear_outside<Stride>(spots, x0, pixels);
+    add_spots<Stride>(pixels, x0, below, spots);
 }
 
 // Finds the pixels of a row of patches that may be peaks.
 template <int Stride>
 WB_INLINE void search_in(const PatchSearch &search, const PatchSearch::Row &row, std::vector<int32_t> &found) {
-    const int32_t width = row.plane.width, pitch = row.plane.pitch;
+    const int32_t width = row.plane.width;
     const float *cells = row.plane.row(row.number);
-    const float steep = 4 * Stride * row.slack;  // rises four times the slack from pixel to pixel
+    const bool at_edge = row.number == 0 || row.number == row.plane.height;
     Spots spots = {row, found, row.number * Stride - Stride / 2, row.plane.height * Stride, width * Stride};
-    typename Lanes<Stride>::Bits inside = {};
-    for (int lane = 0; lane < Stride; ++lane)
-        inside[lane] = spots.top + lane >= 0 && spots.top + lane < spots.height ? -1 : 0;
-    Lines<Stride> lines(search);
-    int32_t next = -1;
     for (int32_t word = 0; word * PatchMarks::kWord <= width; ++word) {
-        for (uint64_t bits = row.patches[word]; bits != 0; bits &= bits - 1) {
-            const int32_t patch = word * PatchMarks::kWord + __builtin_ctzll(bits);
-            lines.enter(cells + patch, pitch, search.bend, patch == next);
-            lines.judge(row.least, steep, inside, patch == 0 || patch == width);
-            if (any<Stride>(lines.open | (lines.was_open & lines.falling & ~lines.fell)))
-                look<Stride>(search, row, patch, lines, spots);
-            next = patch + 1;
+        for (uint64_t marks = row.patches[word]; marks != 0;) {
+            const int shift = __builtin_ctzll(marks);
+            const int32_t first = word * PatchMarks::kWord + shift;
+            const uint32_t marked = marks >> shift & 255;
+            marks &= ~(uint64_t{255} << shift);
+            uint32_t patches = marked;
+            int32_t below[kPatches] = {};
+            if (!at_edge) {
+                Slopes across = {}, down = {};
+                patches = marked & hopeful(cells + first, row.plane.pitch, row.rules, across, down);
+                // Half of the outermost lies beyond the map.
+                if (first == 0) patches |= marked & 1;
+                if (width - first < kPatches) patches |= marked & 1u << (width - first);
+                if (patches == 0) continue;
+                store(below, (across.before & 1) | (across.after & 2) | (down.before & 4) | (down.after & 8));
+            }
+            for (; patches != 0; patches &= patches - 1) {
+                const int lane = __builtin_ctz(patches);
+                look<Stride>(search, row, first + lane, below[lane], spots);
+            }
         }
     }
 }
@@ -311,6 +214,20 @@ void spread(const Grid &grid, int32_t pixel, float (*weights)[kWindowPitch], int
     }
 }
 
+// From a patch's last pixel to the next one's first, the surface rises by 6h times the difference of the last control
+// points, h being half a pixel of the cell, but for an error: weights of the five cells there, divided by 6h.
+void error_across(const Grid &grid, double weights[5]) {
+    const int32_t last = grid.stride / 2 - 1;
+    const double h = 0.5 / grid.stride, slope = -grid.kernel_a;
+    for (int cell = 0; cell < 5; ++cell) {
+        double weight = cell == 1 ? 2 * h * slope : cell == 3 ? -2 * h * slope : 0;
+        if (cell > 0) weight += static_cast<double>(grid.phases[cell - 1][last + 1]);
+        if (cell < 4) weight -= static_cast<double>(grid.phases[cell][last]);
+        // Control points of a column sum up to 1 + 2 / 3 of the slope's coefficient.
+        weights[cell] = std::fabs(weight) * (1 + 2 * slope / 3) / (6 * h);
+    }
+}
+
 }  // namespace
 
 bool PatchSearch::prepare(const Grid &grid) {
@@ -333,25 +250,37 @@ bool PatchSearch::prepare(const Grid &grid) {
         usual = usual && w[0] < 0 && w[3] < 0 && w[1] >= 0 && w[2] >= 0;
     }
     if (!usual) return false;
-    // The kernel's derivative at its knots; integrals of the quadratic's three parts up to the first pixel.
-    bend = -static_cast<float>(grid.kernel_a);
-    third = bend * 0.33334f;
-    const float t = 0.5f / static_cast<float>(stride_);
-    across_knot[0] = t - t * t + t * t * t / 3;
-    across_knot[1] = t * t - t * t * t * 2 / 3;
-    across_knot[2] = t * t * t / 3;
+    third_ = -static_cast<float>(grid.kernel_a) / 3;
+    double error[5];
+    error_across(grid, error);
+    outer_ = static_cast<float>(std::max(error[0], error[4]) * 1.001);
+    inner_ = static_cast<float>((error[1] + error[2] + error[3]) * 1.001);
     found_.reserve(grid.width);
     marks_.prepare(grid.height / stride_, grid.width / stride_, outer);
     return true;
+}
+
+// What a row's patches are judged by, where a pixel may be off by `slack`.
+PatchRules PatchSearch::rules_of(float slack) const {
+    const float step = 1.0f / static_cast<float>(stride_), rise = 4 * slack;  // from pixel to pixel: twice enough
+    PatchRules rules;
+    rules.third = third_;
+    rules.least = marks_.threshold() - slack;
+    rules.low = rules.least - rise / step;
+    rules.steep = rise / (3 * step);
+    rules.margin = rules.steep + inner_ * marks_.largest();
+    rules.outer = outer_;
+    return rules;
 }
 
 const std::vector<int32_t> &PatchSearch::find(const Grid &grid, const Plane &plane, int32_t row) {
     found_.clear();
     const uint64_t *patches = marks_.row(plane, row);
     if (!patches) return found_;
-    const float slack = kRounding * marks_.largest(), least = marks_.threshold() - slack;
+    const float slack = kRounding * marks_.largest();
+    const PatchRules rules = rules_of(slack);
     const auto run = stride_ == 8 ? search_8 : search_4;
-    run(*this, {grid, plane, row, least, slack, patches}, found_);
+    run(*this, {grid, plane, row, rules, slack, patches}, found_);
     if (found_.size() > 1) {
         std::sort(found_.begin(), found_.end());
         found_.erase(std::unique(found_.begin(), found_.end()), found_.end());

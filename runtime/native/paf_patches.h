@@ -5,6 +5,7 @@
 #ifndef WHOLEBODY_PAF_PATCHES_H
 #define WHOLEBODY_PAF_PATCHES_H
 
+#include "paf_controls.h"
 #include "paf_marks.h"
 #include "paf_upsample.h"
 
@@ -33,18 +34,22 @@ public:
         const Grid &grid;
         const Plane &plane;
         int32_t number;           // of patches
-        float least, slack;       // what a peak exceeds; more than the rounding of a pixel
+        PatchRules rules;
+        float slack;              // more than the rounding of a pixel
         const uint64_t *patches;  // a bit each
     };
-    float bend = 0, third = 0;                           // the slope at a cell: of its neighbours' difference; a third
     float down[4][kStrideMax];                           // weights of the four cells, for each pixel of a patch
     float even[kStrideMax / 2][2][kStrideMax];           // the same of a pixel and its mirror image, half their sum
     float odd[kStrideMax / 2][2][kStrideMax];            // and difference, in every lane
-    float across_knot[3];                                // what slope makes of the way from a cell to the first pixel
     float wide[kStrideMax][kWindowCells][kWindowPitch];  // for eight pixels from each pixel of a tile
 
 private:
+    PatchRules rules_of(float slack) const;
+
     int32_t stride_ = 0;
+    float third_ = 0;     // PatchRules
+    float outer_ = 0;     // PatchRules
+    float inner_ = 0;     // what the way across a patch's edge adds to the margin, of the largest cell
     PatchMarks marks_;
     std::vector<int32_t> found_;
 };

@@ -25,31 +25,35 @@ inline float widened(uint16_t half) {
     return half & 0x8000 ? -value : value;
 }
 
-// Copies rows of floats, cleaned, and notes the largest absolute value of each.
+// Eight values, cleaned; `most` becomes at least their absolute values.
+WB_INLINE void copy_some(const float *from, float *to, Floats &most) {
+    Floats value;
+    load(value, from);
+    Floats size = (Floats)((Bits)value & kNoSign);
+    const Bits fits = size < kLargestCell;
+    value = (Floats)((Bits)value & fits);
+    size = (Floats)((Bits)size & fits);
+    most = size > most ? size : most;
+    store(to, value);
+}
+
+WB_INLINE float largest_of(Floats values) {
+    Floats other = WB_SHUFFLE_8(values, 4, 5, 6, 7, 0, 1, 2, 3);
+    values = values > other ? values : other;
+    other = WB_SHUFFLE_8(values, 2, 3, 0, 1, 6, 7, 4, 5);
+    values = values > other ? values : other;
+    return values[0] > values[1] ? values[0] : values[1];
+}
+
+// Copies rows of at least kLanes floats, cleaned, and notes the largest absolute value of each.
 WB_CLONES void copy_floats(const char *source, const wb_layout &layout, float *out, ptrdiff_t pitch, float *largest) {
-    const int32_t height = layout.height, width = layout.width;
-    const int64_t stride = layout.stride_row;
-    for (int32_t y = 0; y < height; ++y, source += stride, out += pitch) {
+    const int32_t last = layout.width - kLanes;
+    for (int32_t y = 0; y < layout.height; ++y, source += layout.stride_row, out += pitch) {
         const float *row = reinterpret_cast<const float *>(source);
         Floats most = {};
-        int32_t x = 0;
-        for (; x + kLanes <= width; x += kLanes) {
-            Floats value;
-            load(value, row + x);
-            Floats size = (Floats)((Bits)value & kNoSign);
-            const Bits fits = size < kLargestCell;
-            value = (Floats)((Bits)value & fits);
-            size = (Floats)((Bits)size & fits);
-            most = size > most ? size : most;
-            store(out + x, value);
-        }
-        float top = 0;
-        for (int lane = 0; lane < kLanes; ++lane) top = most[lane] > top ? most[lane] : top;
-        for (; x < width; ++x) {
-            out[x] = usable(row[x]);
-            top = std::fabs(out[x]) > top ? std::fabs(out[x]) : top;
-        }
-        largest[y] = top;
+        for (int32_t x = 0; x < last; x += kLanes) copy_some(row + x, out + x, most);
+        copy_some(row + last, out + last, most);
+        largest[y] = largest_of(most);
     }
 }
 
@@ -80,7 +84,8 @@ void Plane::load(const char *base, const wb_layout &layout) {
     cells.resize(static_cast<size_t>(height + 2 * kPad) * pitch + 5 * kLanes);
     row_largest.resize(height);
     largest = 0;
-    const bool plain = layout.type == WB_FLOAT32 && layout.stride_column == static_cast<int64_t>(sizeof(float));
+    const bool plain = layout.type == WB_FLOAT32 && layout.stride_column == static_cast<int64_t>(sizeof(float)) &&
+                       width >= kLanes;
     if (plain) copy_floats(base, layout, cells.data() + kPad * pitch + kPad, pitch, row_largest.data());
     for (int32_t y = 0; y < height; ++y) {
         float *out = cells.data() + static_cast<size_t>(y + kPad) * pitch + kPad;
