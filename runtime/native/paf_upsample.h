@@ -1,4 +1,4 @@
-// Bicubic upsampling by a whole stride, pixel by pixel.
+// Upsampling by a whole stride, pixel by pixel.
 #ifndef WHOLEBODY_PAF_UPSAMPLE_H
 #define WHOLEBODY_PAF_UPSAMPLE_H
 
@@ -28,8 +28,15 @@ struct Grid {
     double kernel_a = 0;
     float gain = 0;                // a pixel is at most this times the largest absolute value around it
 
+    // Bicubic with coefficient `a`, or linear, where only the two nearest cells of each axis weigh anything. The same
+    // grid is prepared by one of them only.
     void prepare(int32_t map_height, int32_t map_width, int32_t pixels_per_cell, double a);
+    void prepare_linear(int32_t map_height, int32_t map_width, int32_t pixels_per_cell);
     float at(const Plane &plane, int32_t x, int32_t y) const;
+
+private:
+    bool is_of(int32_t map_height, int32_t map_width, int32_t pixels_per_cell) const;
+    void set(int32_t map_height, int32_t map_width, const std::vector<Tap> &taps);
 };
 
 inline float weighted(float a, float b, float c, float d, const float *w) {
