@@ -4,12 +4,14 @@
 #include <limits>
 #include <tuple>
 
+#include "paf_linear.h"
+
 namespace wholebody {
 namespace {
 
 const float kUnsupported = -1;
 // From how many pairs on it pays to copy the field's cells, and how many pairs a value of its upsampled rows costs.
-const int64_t kSomePairs = 40;
+const int64_t kSomePairs = 40, kSomeLinearPairs = 200;
 const double kPairsPerValue = 0.07;
 const int32_t kPairsAtOnce = 512;  // whose numbers stay in the nearest cache
 
@@ -97,6 +99,18 @@ WB_CLONES void score_by_rows(const ScoringRules &rules, const RowReader reader, 
     score_limb(rules, reader, starts, stops, limb, candidates, connections);
 }
 
+WB_CLONES void score_linear_by_maps(const ScoringRules &rules, const LinearMapReader reader, const Peak *starts,
+                                    const Peak *stops, int32_t limb, Candidates &candidates,
+                                    std::vector<Connection> &connections) {
+    score_limb(rules, reader, starts, stops, limb, candidates, connections);
+}
+
+WB_CLONES void score_linear_by_cells(const ScoringRules &rules, const LinearReader reader, const Peak *starts,
+                                     const Peak *stops, int32_t limb, Candidates &candidates,
+                                     std::vector<Connection> &connections) {
+    score_limb(rules, reader, starts, stops, limb, candidates, connections);
+}
+
 }  // namespace
 
 void ScoringRules::prepare(const Grid &grid, const wb_paf_config &config) {
@@ -143,11 +157,19 @@ void LimbScorer::score(const Grid &grid, const Field &field, const Peaks &peaks,
     candidates_.ends.set(stops, peaks.count[ends.second]);
     candidates_.pairs.reserve(peaks.count[ends.first], peaks.count[ends.second]);
     const int64_t pairs = peaks.count[ends.first] * static_cast<int64_t>(peaks.count[ends.second]);
+    if (grid.linear && pairs < kSomeLinearPairs && field.plain()) {
+        score_linear_by_maps(rules_, LinearMapReader(grid, field), starts, stops, limb, candidates_, connections);
+        return;
+    }
     if (pairs < kSomePairs && field.plain()) {
         score_by_maps(rules_, MapReader(grid, field), starts, stops, limb, candidates_, connections);
         return;
     }
     cells_.load(field);
+    if (grid.linear && grid.stride <= CellReader::kLargestStride) {
+        score_linear_by_cells(rules_, LinearReader(grid, cells_), starts, stops, limb, candidates_, connections);
+        return;
+    }
     const bool few = static_cast<double>(pairs) < kPairsPerValue * grid.height * cells_.pitch;
     if (few && grid.stride <= CellReader::kLargestStride) {
         score_by_cells(rules_, CellReader(grid, cells_), starts, stops, limb, candidates_, connections);

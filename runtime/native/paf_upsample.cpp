@@ -43,12 +43,14 @@ void spread(const std::vector<Tap> &phases, int32_t cells, std::vector<Tap> &tap
 void Grid::prepare(int32_t map_height, int32_t map_width, int32_t pixels_per_cell, double a) {
     if (is_of(map_height, map_width, pixels_per_cell)) return;
     set(map_height, map_width, phases_of(pixels_per_cell, [a](double t) { return bicubic(a, t); }));
+    linear = false;
     kernel_a = a;
 }
 
 void Grid::prepare_linear(int32_t map_height, int32_t map_width, int32_t pixels_per_cell) {
     if (is_of(map_height, map_width, pixels_per_cell)) return;
     set(map_height, map_width, phases_of(pixels_per_cell, [](double t) { return tap_of(0, 1 - t, t, 0); }));
+    linear = true;
 }
 
 bool Grid::is_of(int32_t map_height, int32_t map_width, int32_t pixels_per_cell) const {

@@ -25,7 +25,8 @@ struct Grid {
     std::vector<Place> places;
     std::vector<float> phases[4];  // the same weights, by tap
     std::vector<float> doubled;    // by phase: w0 w0 w1 w1 w2 w2 w3 w3
-    double kernel_a = 0;
+    bool linear = false;
+    double kernel_a = 0;           // if not
     float gain = 0;                // a pixel is at most this times the largest absolute value around it
 
     // Bicubic with coefficient `a`, or linear, where only the two nearest cells of each axis weigh anything. The same
