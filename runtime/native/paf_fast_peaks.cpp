@@ -48,6 +48,7 @@ Vertex vertex(float before, float height, float after) {
     return {place, 0.25f * (right - left) * place};
 }
 
+// A vector that ends at the last cell looks at some cells twice.
 template <int Rows>
 WB_INLINE bool some_above(const char *first, int64_t stride, int32_t width, float threshold) {
     const float *rows[Rows];
@@ -78,9 +79,9 @@ WB_CLONES int32_t rows_above(const char *first, int64_t stride, int32_t height, 
                              int32_t *rows) {
     int32_t found = 0;
     for (int32_t y = 0; y < height; y += kRows) {
-        const bool four = y + kRows <= height;
-        if (four && !some_above<kRows>(first + y * stride, stride, width, threshold)) continue;
-        for (int32_t row = y; row < (four ? y + kRows : height); ++row) {
+        const int32_t end = std::min(height, y + kRows);
+        if (end == y + kRows && !some_above<kRows>(first + y * stride, stride, width, threshold)) continue;
+        for (int32_t row = y; row < end; ++row) {
             rows[found] = row;
             found += some_above<1>(first + row * stride, stride, width, threshold);
         }
@@ -110,10 +111,8 @@ WB_CLONES int32_t winners(const float *above, const float *row, const float *bel
             load(other, later);
             wins &= value >= other;
         }
-        for (uint32_t lanes = lanes_of<kLanes>(wins); lanes; lanes &= lanes - 1) {
-            const int32_t cell = x + __builtin_ctz(lanes);
-            if (cell < width) cells[found++] = cell;
-        }
+        for (uint32_t lanes = lanes_of<kLanes>(wins); lanes; lanes &= lanes - 1)
+            cells[found++] = x + __builtin_ctz(lanes);
     }
     return found;
 }
@@ -151,14 +150,16 @@ int32_t FastPeakFinder::find(const char *map, const wb_layout &layout, const wb_
 }
 
 void FastPeakFinder::prepare(int32_t height, int32_t width) {
-    height_ = height;
-    width_ = width;
+    std::fill(held_, held_ + kLines, -1);
+    if (height == height_ && width == width_) return;
+    height_ = 0;  // not usable until all is set: an allocation may throw
     rows_.resize(height);
     cells_.resize(width);
-    // Nothing wins against nothing: -infinity before each line and behind, and all of the last one.
+    // Nobody loses against what is outside: -infinity before each line and behind, and all of the last one.
     pitch_ = static_cast<size_t>(width) + 2 * kLanes;
     lines_.assign((kLines + 1) * pitch_ + kLanes, -std::numeric_limits<float>::infinity());
-    std::fill(held_, held_ + kLines, -1);
+    width_ = width;
+    height_ = height;
 }
 
 const float *FastPeakFinder::line(const char *map, int64_t pitch, int32_t y) {

@@ -11,7 +11,7 @@ namespace {
 
 const float kUnsupported = -1;
 // From how many pairs on it pays to copy the field's cells, and how many pairs a value of its upsampled rows costs.
-const int64_t kSomePairs = 40, kSomeLinearPairs = 200;
+const int64_t kSomePairs = 40;
 const double kPairsPerValue = 0.07;
 const int32_t kPairsAtOnce = 512;  // whose numbers stay in the nearest cache
 
@@ -157,12 +157,11 @@ void LimbScorer::score(const Grid &grid, const Field &field, const Peaks &peaks,
     candidates_.ends.set(stops, peaks.count[ends.second]);
     candidates_.pairs.reserve(peaks.count[ends.first], peaks.count[ends.second]);
     const int64_t pairs = peaks.count[ends.first] * static_cast<int64_t>(peaks.count[ends.second]);
-    if (grid.linear && pairs < kSomeLinearPairs && field.plain()) {
-        score_linear_by_maps(rules_, LinearMapReader(grid, field), starts, stops, limb, candidates_, connections);
-        return;
-    }
     if (pairs < kSomePairs && field.plain()) {
-        score_by_maps(rules_, MapReader(grid, field), starts, stops, limb, candidates_, connections);
+        if (grid.linear)
+            score_linear_by_maps(rules_, LinearMapReader(grid, field), starts, stops, limb, candidates_, connections);
+        else
+            score_by_maps(rules_, MapReader(grid, field), starts, stops, limb, candidates_, connections);
         return;
     }
     cells_.load(field);
