@@ -104,7 +104,8 @@ def test_half_precision_maps_are_decoded_as_the_floats_they_stand_for(mode, skel
 def test_views_are_decoded_as_their_copies(mode, skeleton_of, crowd):
     skeleton = skeleton_of("COCO_18")
     maps = crowd(skeleton, 5, seed=12)
-    for turn in (lambda m: m[:, ::-1], lambda m: m[:, ::-1, ::-1], lambda m: m[:, ::2, ::3], lambda m: m[:, :, ::-1].transpose(0, 2, 1)):
+    for turn in (lambda m: m[:, ::-1], lambda m: m[:, ::-1, ::-1], lambda m: m[:, ::2, ::3],
+                 lambda m: m[:, :, ::-1].transpose(0, 2, 1)):
         for dtype in (np.float32, np.float16):
             views = [turn(m.astype(dtype)) for m in maps]
             assert_same(both(skeleton, views, mode=mode), both(skeleton, [v.copy() for v in views], mode=mode))
