@@ -120,8 +120,8 @@ WB_CLONES int32_t winners(const float *above, const float *row, const float *bel
 Peak peak_at(const float *above, const float *row, const float *below, int32_t x, int32_t y, float stride) {
     const float value = row[x], height = natural_log(value);
     const Vertex across = vertex(row[x - 1], height, row[x + 1]), down = vertex(above[x], height, below[x]);
-    return {(static_cast<float>(x) + across.place + kHalf) * stride, (static_cast<float>(y) + down.place + kHalf) * stride,
-            value * exp_of_little(across.rise + down.rise)};
+    return {(static_cast<float>(x) + across.place + kHalf) * stride,
+            (static_cast<float>(y) + down.place + kHalf) * stride, value * exp_of_little(across.rise + down.rise)};
 }
 
 }  // namespace
