@@ -42,7 +42,8 @@ typedef struct wb_paf_config {
     int32_t maximize_positives; /* 0 or 1 */
     int32_t number_people_max;  /* -1 = all */
     int32_t cuda_border;        /* 0 = ring with ties (CPU build), 1 = strict everywhere (CUDA build) */
-    int32_t fast;               /* 1 = peaks by log-parabola among the cells, without kernel_a and cuda_border */
+    int32_t fast;               /* 1 = peaks by log-parabola among the cells and bilinear fields, without kernel_a
+                                   and cuda_border */
     float kernel_a;             /* bicubic coefficient: -0.75 OpenCV, -0.5 Catmull-Rom */
     float nms_threshold;        /* >= 0 */
     float near_score;           /* of a pair too close to sample: nms_threshold + 1e-6 */

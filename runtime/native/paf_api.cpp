@@ -16,6 +16,7 @@ struct wb_paf {
     Model model;
     Grid grid;
     PeakFinder finder;
+    FastPeakFinder fast_finder;
     LimbScorer scorer;
     ConnectionSorter sorter;
     Assembler assembler;
@@ -70,12 +71,20 @@ void find_peaks(wb_paf &p, const void *heatmaps, const wb_layout &layout) {
     const wb_paf_config &config = p.model.config;
     p.peaks.reset(config.keypoints, config.max_peaks);
     if (layout.height == 0 || layout.width == 0) return;
-    p.grid.prepare(layout.height, layout.width, config.stride, static_cast<double>(config.kernel_a));
-    p.finder.prepare(p.grid, config);
+    if (config.fast) {
+        p.grid.prepare_linear(layout.height, layout.width, config.stride);
+    } else {
+        p.grid.prepare(layout.height, layout.width, config.stride, static_cast<double>(config.kernel_a));
+        p.finder.prepare(p.grid, config);
+    }
     for (int32_t k = 0; k < config.keypoints; ++k) {
-        p.plane.load(map_of(heatmaps, layout, k), layout);
-        p.peaks.count[k] = config.fast ? find_fast_peaks(p.plane, config, p.peaks.of(k))
-                                       : p.finder.find(p.grid, p.plane, p.peaks.of(k), config.max_peaks);
+        const char *map = map_of(heatmaps, layout, k);
+        if (config.fast) {
+            p.peaks.count[k] = p.fast_finder.find(map, layout, config, p.peaks.of(k));
+        } else {
+            p.plane.load(map, layout);
+            p.peaks.count[k] = p.finder.find(p.grid, p.plane, p.peaks.of(k), config.max_peaks);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 // The part-affinity field of one limb, upsampled where it is asked for: rows first, then columns 0 + 2 and 1 + 3, as in
 // the NumPy twin. Three readers with the same answers: each takes more to set up than the one before and answers faster.
+// Two more, for fields read between four cells only, are in paf_linear.h.
 #ifndef WHOLEBODY_PAF_FIELD_H
 #define WHOLEBODY_PAF_FIELD_H
 
@@ -20,7 +21,7 @@ struct Field {
     wb_layout layout;
 
     // True where both are plain rows of floats.
-    bool plain() const { return layout.type == WB_FLOAT32 && layout.stride_column == static_cast<int64_t>(sizeof(float)); }
+    bool plain() const { return plain_rows(layout); }
 };
 
 // A pixel half summed: x of columns 0 + 2, y of 0 + 2, x of 1 + 3, y of 1 + 3.

@@ -12,6 +12,7 @@ typedef Lanes<kLanes>::Floats Floats;
 typedef Lanes<kLanes>::Bits Bits;
 
 const int32_t kNoSign = 0x7fffffff;
+const float kBiases = 5.192296858534828e33f;  // 2^112: between the biases of a half's exponent and a float's
 
 inline float usable(float value) { return std::fabs(value) < kLargestCell ? value : 0.0f; }
 
@@ -21,21 +22,33 @@ inline float widened(uint16_t half) {
     const uint32_t bits = static_cast<uint32_t>(half & 0x7fff) << 13;
     float value;
     std::memcpy(&value, &bits, sizeof(value));
-    value *= 5.192296858534828e33f;  // 2^112: the difference of the exponents' biases
+    value *= kBiases;
     return half & 0x8000 ? -value : value;
 }
 
-// Eight values, cleaned; `most` becomes at least their absolute values.
-WB_INLINE void copy_some(const float *from, float *to, Floats &most) {
-    Floats value;
-    load(value, from);
-    Floats size = (Floats)((Bits)value & kNoSign);
-    const Bits fits = size < kLargestCell;
-    value = (Floats)((Bits)value & fits);
-    size = (Floats)((Bits)size & fits);
-    most = size > most ? size : most;
-    store(to, value);
-}
+// Eight cells of a map, cleaned.
+struct FloatCells {
+    static const int32_t kBytes = 4;
+
+    static WB_INLINE void read(const char *from, Floats &value) {
+        load(value, from);
+        const Bits fits = (Floats)((Bits)value & kNoSign) < kLargestCell;
+        value = (Floats)((Bits)value & fits);
+    }
+};
+
+struct HalfCells {
+    static const int32_t kBytes = 2;
+    typedef uint16_t Halves __attribute__((vector_size(2 * kLanes)));
+
+    static WB_INLINE void read(const char *from, Floats &value) {
+        Halves halves;
+        load(halves, from);
+        const Bits bits = __builtin_convertvector(halves, Bits), finite = (bits & 0x7c00) != 0x7c00;
+        const Floats size = (Floats)((bits & 0x7fff) << 13) * kBiases;
+        value = (Floats)(((Bits)size | (bits >> 15) * INT32_MIN) & finite);
+    }
+};
 
 WB_INLINE float largest_of(Floats values) {
     Floats other = WB_SHUFFLE_8(values, 4, 5, 6, 7, 0, 1, 2, 3);
@@ -45,16 +58,33 @@ WB_INLINE float largest_of(Floats values) {
     return values[0] > values[1] ? values[0] : values[1];
 }
 
-// Copies rows of at least kLanes floats, cleaned, and notes the largest absolute value of each.
-WB_CLONES void copy_floats(const char *source, const wb_layout &layout, float *out, ptrdiff_t pitch, float *largest) {
+template <typename Cells>
+WB_INLINE void copy_some(const char *from, float *to, Floats &most) {
+    Floats value;
+    Cells::read(from, value);
+    const Floats size = (Floats)((Bits)value & kNoSign);
+    most = size > most ? size : most;
+    store(to, value);
+}
+
+// Copies rows of at least kLanes cells that lie side by side, and notes the largest absolute value of each.
+template <typename Cells>
+WB_INLINE void copy_rows(const char *row, const wb_layout &layout, float *out, ptrdiff_t pitch, float *largest) {
     const int32_t last = layout.width - kLanes;
-    for (int32_t y = 0; y < layout.height; ++y, source += layout.stride_row, out += pitch) {
-        const float *row = reinterpret_cast<const float *>(source);
+    for (int32_t y = 0; y < layout.height; ++y, row += layout.stride_row, out += pitch) {
         Floats most = {};
-        for (int32_t x = 0; x < last; x += kLanes) copy_some(row + x, out + x, most);
-        copy_some(row + last, out + last, most);
+        for (int32_t x = 0; x < last; x += kLanes) copy_some<Cells>(row + x * Cells::kBytes, out + x, most);
+        copy_some<Cells>(row + last * Cells::kBytes, out + last, most);
         largest[y] = largest_of(most);
     }
+}
+
+WB_CLONES void copy_floats(const char *source, const wb_layout &layout, float *out, ptrdiff_t pitch, float *largest) {
+    copy_rows<FloatCells>(source, layout, out, pitch, largest);
+}
+
+WB_CLONES void copy_halves(const char *source, const wb_layout &layout, float *out, ptrdiff_t pitch, float *largest) {
+    copy_rows<HalfCells>(source, layout, out, pitch, largest);
 }
 
 float copy_any(const char *source, const wb_layout &layout, float *out) {
@@ -84,12 +114,15 @@ void Plane::load(const char *base, const wb_layout &layout) {
     cells.resize(static_cast<size_t>(height + 2 * kPad) * pitch + 5 * kLanes);
     row_largest.resize(height);
     largest = 0;
-    const bool plain = layout.type == WB_FLOAT32 && layout.stride_column == static_cast<int64_t>(sizeof(float)) &&
-                       width >= kLanes;
-    if (plain) copy_floats(base, layout, cells.data() + kPad * pitch + kPad, pitch, row_largest.data());
+    const int32_t bytes = layout.type == WB_FLOAT32 ? FloatCells::kBytes : HalfCells::kBytes;
+    const bool whole_vectors = layout.stride_column == bytes && width >= kLanes;
+    if (whole_vectors) {
+        const auto copy = layout.type == WB_FLOAT32 ? copy_floats : copy_halves;
+        copy(base, layout, cells.data() + kPad * pitch + kPad, pitch, row_largest.data());
+    }
     for (int32_t y = 0; y < height; ++y) {
         float *out = cells.data() + static_cast<size_t>(y + kPad) * pitch + kPad;
-        if (!plain) row_largest[y] = copy_any(base + y * layout.stride_row, layout, out);
+        if (!whole_vectors) row_largest[y] = copy_any(base + y * layout.stride_row, layout, out);
         largest = std::max(largest, row_largest[y]);
         for (int i = 1; i <= kPad; ++i) {
             out[-i] = out[0];

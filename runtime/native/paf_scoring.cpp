@@ -4,6 +4,8 @@
 #include <limits>
 #include <tuple>
 
+#include "paf_linear.h"
+
 namespace wholebody {
 namespace {
 
@@ -97,6 +99,18 @@ WB_CLONES void score_by_rows(const ScoringRules &rules, const RowReader reader, 
     score_limb(rules, reader, starts, stops, limb, candidates, connections);
 }
 
+WB_CLONES void score_linear_by_maps(const ScoringRules &rules, const LinearMapReader reader, const Peak *starts,
+                                    const Peak *stops, int32_t limb, Candidates &candidates,
+                                    std::vector<Connection> &connections) {
+    score_limb(rules, reader, starts, stops, limb, candidates, connections);
+}
+
+WB_CLONES void score_linear_by_cells(const ScoringRules &rules, const LinearReader reader, const Peak *starts,
+                                     const Peak *stops, int32_t limb, Candidates &candidates,
+                                     std::vector<Connection> &connections) {
+    score_limb(rules, reader, starts, stops, limb, candidates, connections);
+}
+
 }  // namespace
 
 void ScoringRules::prepare(const Grid &grid, const wb_paf_config &config) {
@@ -144,10 +158,17 @@ void LimbScorer::score(const Grid &grid, const Field &field, const Peaks &peaks,
     candidates_.pairs.reserve(peaks.count[ends.first], peaks.count[ends.second]);
     const int64_t pairs = peaks.count[ends.first] * static_cast<int64_t>(peaks.count[ends.second]);
     if (pairs < kSomePairs && field.plain()) {
-        score_by_maps(rules_, MapReader(grid, field), starts, stops, limb, candidates_, connections);
+        if (grid.linear)
+            score_linear_by_maps(rules_, LinearMapReader(grid, field), starts, stops, limb, candidates_, connections);
+        else
+            score_by_maps(rules_, MapReader(grid, field), starts, stops, limb, candidates_, connections);
         return;
     }
     cells_.load(field);
+    if (grid.linear && grid.stride <= CellReader::kLargestStride) {
+        score_linear_by_cells(rules_, LinearReader(grid, cells_), starts, stops, limb, candidates_, connections);
+        return;
+    }
     const bool few = static_cast<double>(pairs) < kPairsPerValue * grid.height * cells_.pitch;
     if (few && grid.stride <= CellReader::kLargestStride) {
         score_by_cells(rules_, CellReader(grid, cells_), starts, stops, limb, candidates_, connections);

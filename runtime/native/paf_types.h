@@ -14,6 +14,11 @@ constexpr int kPad = 2;  // cells that the four bicubic taps reach beyond the ma
 constexpr float kEpsilon = 1e-6f;
 constexpr int32_t kAbsent = -1;
 
+// True where a map is plain rows of floats.
+inline bool plain_rows(const wb_layout &layout) {
+    return layout.type == WB_FLOAT32 && layout.stride_column == static_cast<int64_t>(sizeof(float));
+}
+
 struct Pair {
     int32_t first, second;
 };

@@ -6,17 +6,25 @@
 namespace wholebody {
 namespace {
 
-std::vector<Tap> phases_of(int32_t stride, double a) {
+Tap tap_of(double w0, double w1, double w2, double w3) {
+    return {{static_cast<float>(w0), static_cast<float>(w1), static_cast<float>(w2), static_cast<float>(w3)}, 0};
+}
+
+Tap bicubic(double a, double t) {
+    const double w0 = ((a * (t + 1) - 5 * a) * (t + 1) + 8 * a) * (t + 1) - 4 * a;
+    const double w1 = ((a + 2) * t - (a + 3)) * t * t + 1;
+    const double w2 = ((a + 2) * (1 - t) - (a + 3)) * (1 - t) * (1 - t) + 1;
+    return tap_of(w0, w1, w2, 1 - w0 - w1 - w2);
+}
+
+// `weigh` gives the weights of the four cells around a place t of the way from the second to the third.
+template <typename Weigh>
+std::vector<Tap> phases_of(int32_t stride, Weigh weigh) {
     std::vector<Tap> phases(stride);
     for (int32_t phase = 0; phase < stride; ++phase) {
-        const double source = (phase + 0.5) / stride - 0.5;
-        const double base = std::floor(source), t = source - base;
-        const double w0 = ((a * (t + 1) - 5 * a) * (t + 1) + 8 * a) * (t + 1) - 4 * a;
-        const double w1 = ((a + 2) * t - (a + 3)) * t * t + 1;
-        const double w2 = ((a + 2) * (1 - t) - (a + 3)) * (1 - t) * (1 - t) + 1;
-        phases[phase] = {{static_cast<float>(w0), static_cast<float>(w1), static_cast<float>(w2),
-                          static_cast<float>(1 - w0 - w1 - w2)},
-                         static_cast<int32_t>(base) - 1 + kPad};
+        const double source = (phase + 0.5) / stride - 0.5, base = std::floor(source);
+        phases[phase] = weigh(source - base);
+        phases[phase].first = static_cast<int32_t>(base) - 1 + kPad;
     }
     return phases;
 }
@@ -33,10 +41,25 @@ void spread(const std::vector<Tap> &phases, int32_t cells, std::vector<Tap> &tap
 }  // namespace
 
 void Grid::prepare(int32_t map_height, int32_t map_width, int32_t pixels_per_cell, double a) {
-    if (stride == pixels_per_cell && height == map_height * stride && width == map_width * stride) return;
-    stride = 0;  // not usable until all is set: an allocation may throw
-    const std::vector<Tap> taps = phases_of(pixels_per_cell, a);
+    if (is_of(map_height, map_width, pixels_per_cell)) return;
+    set(map_height, map_width, phases_of(pixels_per_cell, [a](double t) { return bicubic(a, t); }));
+    linear = false;
     kernel_a = a;
+}
+
+void Grid::prepare_linear(int32_t map_height, int32_t map_width, int32_t pixels_per_cell) {
+    if (is_of(map_height, map_width, pixels_per_cell)) return;
+    set(map_height, map_width, phases_of(pixels_per_cell, [](double t) { return tap_of(0, 1 - t, t, 0); }));
+    linear = true;
+}
+
+bool Grid::is_of(int32_t map_height, int32_t map_width, int32_t pixels_per_cell) const {
+    return stride == pixels_per_cell && height == map_height * stride && width == map_width * stride;
+}
+
+void Grid::set(int32_t map_height, int32_t map_width, const std::vector<Tap> &taps) {
+    const int32_t pixels_per_cell = static_cast<int32_t>(taps.size());
+    stride = 0;  // not usable until all is set: an allocation may throw
     spread(taps, map_height, rows);
     spread(taps, map_width, columns);
     for (int i = 0; i < 4; ++i) {

@@ -1,4 +1,4 @@
-// Bicubic upsampling by a whole stride, pixel by pixel.
+// Upsampling by a whole stride, pixel by pixel.
 #ifndef WHOLEBODY_PAF_UPSAMPLE_H
 #define WHOLEBODY_PAF_UPSAMPLE_H
 
@@ -25,11 +25,19 @@ struct Grid {
     std::vector<Place> places;
     std::vector<float> phases[4];  // the same weights, by tap
     std::vector<float> doubled;    // by phase: w0 w0 w1 w1 w2 w2 w3 w3
-    double kernel_a = 0;
+    bool linear = false;
+    double kernel_a = 0;           // if not
     float gain = 0;                // a pixel is at most this times the largest absolute value around it
 
+    // Bicubic with coefficient `a`, or linear, where only the two nearest cells of each axis weigh anything. The same
+    // grid is prepared by one of them only.
     void prepare(int32_t map_height, int32_t map_width, int32_t pixels_per_cell, double a);
+    void prepare_linear(int32_t map_height, int32_t map_width, int32_t pixels_per_cell);
     float at(const Plane &plane, int32_t x, int32_t y) const;
+
+private:
+    bool is_of(int32_t map_height, int32_t map_width, int32_t pixels_per_cell) const;
+    void set(int32_t map_height, int32_t map_width, const std::vector<Tap> &taps);
 };
 
 inline float weighted(float a, float b, float c, float d, const float *w) {

@@ -9,7 +9,7 @@ from wholebody.engines.device import Launch
 from wholebody.errors import ShapeError
 from wholebody.runtime.kernels.structs import floats, integers, longs, pointers
 from wholebody.runtime.paf.options import KERNELS, PafOptions
-from wholebody.runtime.paf.upsample import PAD, bicubic_taps
+from wholebody.runtime.paf.upsample import PAD, bicubic_taps, field_taps
 from wholebody.skeletons import Skeleton
 
 THREADS = 128                # WB_THREADS
@@ -90,9 +90,9 @@ def limb_table(skeleton: Skeleton) -> Any:
                            np.array(skeleton.paf_channels, np.int32).reshape(-1, 2)], axis=1)
 
 
-def tap_tables(stride: int, kernel: str) -> Tuple[Any, Any]:
+def tap_tables(stride: int, options: PafOptions) -> Tuple[Any, Any]:
     """Weights (stride, 4) float32 and the first cell (stride) int32 of each phase, relative to its own."""
-    taps = bicubic_taps(stride, kernel)
+    taps = field_taps(stride, options)  # the exact mode reads heat maps by the same, the fast one does not read between
     return taps.weights, np.array(taps.first, np.int32) - np.int32(PAD)
 
 

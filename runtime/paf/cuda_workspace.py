@@ -37,7 +37,7 @@ class PafWorkspace:
         self.shape = (0, 0)  # height and width of the maps there is room for
         self._device, self._stride, self._options = device, stride, options
         self._buffers: Dict[str, Buffer] = {}
-        weights, first = tap_tables(stride, options.kernel)
+        weights, first = tap_tables(stride, options)
         tables = {"weights": weights, "first": first, "limbs": limb_table(skeleton)}
         try:
             self._allocate({name: table.nbytes for name, table in tables.items()})

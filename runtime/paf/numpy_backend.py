@@ -12,7 +12,7 @@ from wholebody.runtime.paf.filters import best_people, gather, keep_people, pose
 from wholebody.runtime.paf.options import PafOptions
 from wholebody.runtime.paf.peaks import find_peaks
 from wholebody.runtime.paf.scoring import Connections, connect, finite
-from wholebody.runtime.paf.upsample import bicubic_taps, upsample
+from wholebody.runtime.paf.upsample import field_taps, upsample
 from wholebody.skeletons import Skeleton
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class NumpyBackend(HostBackend):
 
     def __init__(self, skeleton: Skeleton, stride: int, options: PafOptions) -> None:
         self._skeleton, self._options = skeleton, options
-        self._taps = bicubic_taps(stride, options.kernel)
+        self._taps = field_taps(stride, options)  # the exact mode reads heat maps by the same
 
     def candidates(self, heatmaps: "npt.NDArray[np.float32]") -> "List[npt.NDArray[np.float32]]":
         """Peaks (n, 3) of every keypoint."""

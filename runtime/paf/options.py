@@ -28,7 +28,8 @@ class PafOptions(NamedTuple):
     number_people_max: int = -1       # keep the best; -1 keeps all
     kernel: str = "opencv"            # upsampling: "opencv" or "catmull-rom" (the CUDA build's)
     border: str = "ring"              # peaks at the map's edge: "ring" (CPU build) or "cuda"
-    mode: str = "exact"               # "fast": peaks by log-parabola among the cells, without kernel and border
+    # "fast": peaks by log-parabola among the cells and bilinear fields, without kernel and border
+    mode: str = "exact"
     max_peaks: int = 127              # of one keypoint, in scan order; the rest is dropped
 
     @classmethod

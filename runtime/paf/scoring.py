@@ -14,7 +14,7 @@ EPSILON = np.float32(1e-6)
 SAMPLES_MIN, SAMPLES_MAX = 5, 25
 KEYPOINT_WEIGHT = np.float32(0.1)
 PAIRS_AT_ONCE = 16384  # bounds the memory of crowded frames
-CELLS_READ = 16        # per bicubic sample
+CELLS_READ = 16        # per sample
 
 
 class Connections(NamedTuple):

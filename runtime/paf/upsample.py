@@ -1,20 +1,21 @@
-"""Bicubic upsampling of network maps by a whole stride, in one fixed float32 order of operations.
+"""Upsampling of network maps by a whole stride, in one fixed float32 order of operations.
 
 Output pixel x reads the source coordinate (x + 0.5) / stride - 0.5, so all pixels of one phase (x mod stride)
 share their four weights. Heat maps: columns first, then rows, taps added from left to right, as cv::resize does.
 runtime/native follows the same orders, so that both give the same bits.
 """
 import math
-from typing import TYPE_CHECKING, NamedTuple, Tuple
+from typing import TYPE_CHECKING, Callable, NamedTuple, Tuple
 
 import numpy as np
 
-from wholebody.runtime.paf.options import KERNELS
+from wholebody.runtime.paf.options import KERNELS, PafOptions
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 PAD = 2  # cells that the four taps reach beyond the map
+Weights = Tuple[float, float, float, float]
 
 
 class Taps(NamedTuple):
@@ -31,17 +32,39 @@ def bicubic_taps(stride: int, kernel: str) -> Taps:
     >>> bicubic_taps(2, "catmull-rom").weights.tolist()[0]
     [-0.0234375, 0.2265625, 0.8671875, -0.0703125]
     """
-    a, first, weights = KERNELS[kernel], [], []
-    for phase in range(stride):
-        source = (phase + 0.5) / stride - 0.5
-        base = math.floor(source)
-        t = source - base
+    a = KERNELS[kernel]
+
+    def weights(t: float) -> Weights:
         w0 = ((a * (t + 1) - 5 * a) * (t + 1) + 8 * a) * (t + 1) - 4 * a
         w1 = ((a + 2) * t - (a + 3)) * t * t + 1
         w2 = ((a + 2) * (1 - t) - (a + 3)) * (1 - t) * (1 - t) + 1
+        return w0, w1, w2, 1 - w0 - w1 - w2
+    return _taps(stride, weights)
+
+
+def linear_taps(stride: int) -> Taps:
+    """The same where only the two nearest cells of each axis count: adding nothing from the others changes no bit.
+
+    >>> linear_taps(2).weights.tolist()
+    [[0.0, 0.25, 0.75, 0.0], [0.0, 0.75, 0.25, 0.0]]
+    """
+    return _taps(stride, lambda t: (0.0, 1 - t, t, 0.0))
+
+
+def field_taps(stride: int, options: PafOptions) -> Taps:
+    """How part-affinity fields are read between their cells."""
+    return linear_taps(stride) if options.mode == "fast" else bicubic_taps(stride, options.kernel)
+
+
+def _taps(stride: int, weights: Callable[[float], Weights]) -> Taps:
+    """`weights` of the four cells around a place `t` of the way from the second to the third."""
+    first, rows = [], []
+    for phase in range(stride):
+        source = (phase + 0.5) / stride - 0.5
+        base = math.floor(source)
         first.append(int(base) - 1 + PAD)
-        weights.append((w0, w1, w2, 1 - w0 - w1 - w2))
-    return Taps(stride, tuple(first), np.array(weights, np.float32))
+        rows.append(weights(source - base))
+    return Taps(stride, tuple(first), np.array(rows, np.float32))
 
 
 def upsample(channel: "npt.NDArray[np.float32]", taps: Taps) -> "npt.NDArray[np.float32]":

@@ -129,6 +129,7 @@ def boxes_around(keypoints: "npt.NDArray[np.float32]",
 
 
 def _checked(name: str, array: "npt.NDArray[np.float32]", shape: Tuple[int, ...]) -> "npt.NDArray[np.float32]":
-    if np.shape(array) != shape:
-        raise ShapeError("%s: expected shape %s, got %s" % (name, shape, np.shape(array)))
-    return np.asarray(array, np.float32)
+    array = np.asarray(array, np.float32)
+    if array.shape != shape:
+        raise ShapeError("%s: expected shape %s, got %s" % (name, shape, array.shape))
+    return array

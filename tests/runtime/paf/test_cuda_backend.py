@@ -40,10 +40,11 @@ def test_noise_is_decoded_alike(scale, mode, skeleton_of, both):
     both(skeleton, maps, mode=mode)
 
 
+@pytest.mark.parametrize("mode", ["exact", "fast"])
 @pytest.mark.parametrize("stride", [1, 2, 3, 4, 5, 16])
-def test_every_stride_is_decoded_alike(stride, skeleton_of, crowd, both):
+def test_every_stride_is_decoded_alike(stride, mode, skeleton_of, crowd, both):
     skeleton = skeleton_of("COCO_18")
-    both(skeleton, crowd(skeleton, 3, seed=2, cells=(15, 18)), stride=stride)
+    both(skeleton, crowd(skeleton, 3, seed=2, cells=(15, 18)), stride=stride, mode=mode)
 
 
 @pytest.mark.parametrize("options", [
@@ -76,6 +77,7 @@ def test_the_smallest_maps_are_decoded_alike(cells, border, skeleton_of, both):
     maps = [rng.uniform(0, 1, (count,) + cells).astype(np.float32) for count in (6, 10)]
     for stride in (1, 8):
         both(skeleton, maps, stride=stride, border=border)
+        both(skeleton, maps, stride=stride, mode="fast")
 
 
 @pytest.mark.parametrize("mode", ["exact", "fast"])

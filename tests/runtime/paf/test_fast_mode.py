@@ -4,6 +4,10 @@ import pytest
 
 from wholebody.runtime.paf import PafDecoder, PafOptions
 from wholebody.runtime.paf.fast_peaks import natural_log
+from wholebody.runtime.paf.upsample import linear_taps, sample_field
+from wholebody.skeletons import skeleton_from_dict
+
+LIMB = skeleton_from_dict({"name": "LIMB", "keypoints": ["start", "end"], "paf": {"pairs": [[0, 1]]}})
 
 
 def peaks_of(skeleton, backend, channel, stride=8, **options):
@@ -45,6 +49,49 @@ def test_a_peak_with_nothing_beside_it_is_its_cell(skeleton_of, backend):
     channel = np.zeros((9, 9), np.float32)
     channel[3, 5] = 0.25
     np.testing.assert_array_equal(peaks_of(skeleton_of("STICK"), backend, channel), [[44, 28, 0.25]])
+
+
+@pytest.mark.parametrize(("x", "y", "value"), [(0, 0, 1), (1, 0, 1.25), (2, 0, 1.75), (3, 0, 2), (0, 1, 1.5),
+                                               (1, 1, 1.875), (3, 3, 6)], ids=str)
+def test_a_pixel_of_a_field_is_made_of_the_two_nearest_cells_along_each_axis(x, y, value):
+    channel = np.array([[1, 2], [3, 6]], np.float32)
+    assert sample_field(channel, linear_taps(2), np.array([x]), np.array([y])) == value
+
+
+def test_where_four_cells_meet_the_field_is_their_mean():
+    channel, (y, x) = np.array([[1, 2], [3, 6]], np.float32), np.mgrid[3:5, 3:5]
+    assert sample_field(channel, linear_taps(4), x, y).mean() == 3
+
+
+# With candidates before the start and past its end a field is copied before it is read; from none of them a limb leads
+# forward.
+@pytest.mark.parametrize("others", [False, True], ids=["few pairs", "many pairs"])
+@pytest.mark.parametrize(("start", "end", "before", "past"), [
+    ((6, 4), (17, 4), (0, 8), (18, 8)), ((17, 11), (6, 4), (18, 13), (0, 0)), ((0, 4), (0, 11), (0, 0), (0, 13)),
+    ((23, 11), (23, 4), (0, 13), (0, 0)), ((9, 15), (20, 15), (0, 8), (18, 0)),
+], ids=["across", "up and left", "along the left edge", "along the right edge", "along the last row"])
+def test_a_limb_scores_the_mean_of_its_samples_between_cells(start, end, before, past, others, backend):
+    heat, pafs = np.zeros((2, 16, 24), np.float32), np.random.default_rng(7).uniform(.2, .9, (2, 16, 24))
+    (x0, y0), (x1, y1) = start, end
+    unit = np.subtract(end, start) / np.hypot(x1 - x0, y1 - y0)
+    pafs = (pafs * np.sign(unit)[:, None, None]).astype(np.float32)
+    if others:
+        for channel, (x, y) in zip(heat, (past, before)):
+            channel[y:y + 3:2, x:x + 5:2] = 1
+    heat[0, y0, x0] = heat[1, y1, x1] = 1
+    count = int(np.clip(np.sqrt(5 * 8 * max(abs(x1 - x0), abs(y1 - y0))) + .5, 5, 25))
+    along = np.arange(count) / count
+    x, y = (((8 * (a + .5) + along * 8 * (b - a) + .5).astype(int) + .5) / 8 - .5 for a, b in ((x0, x1), (y0, y1)))
+    paf = np.mean(unit[0] * between(pafs[0], x, y) + unit[1] * between(pafs[1], x, y))
+    poses = PafDecoder(LIMB, 8, backend, PafOptions.for_skeleton(LIMB, mode="fast", min_keypoints=2))(heat, pafs)
+    np.testing.assert_array_equal(poses.keypoints, [[np.add(start, .5) * 8, np.add(end, .5) * 8]])
+    np.testing.assert_allclose(poses.person_scores, (2 + paf) / 3, rtol=1e-5)
+
+
+def between(channel, x, y):
+    """By np.interp along the rows, then down; beyond the last cells it repeats them."""
+    rows = [np.interp(x, np.arange(channel.shape[1]), row) for row in channel]
+    return np.array([np.interp(v, np.arange(channel.shape[0]), column) for v, column in zip(y, np.transpose(rows))])
 
 
 def test_the_logarithm_is_right_to_1e_6():

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from wholebody.runtime.paf.upsample import bicubic_taps, sample_field, upsample, upsample_field
+from wholebody.runtime.paf.upsample import bicubic_taps, linear_taps, sample_field, upsample, upsample_field
 
 WIDTH, HEIGHT = 40, 30
 
@@ -97,19 +97,21 @@ def test_peaks_of_any_surface_are_the_bytes_of_the_upsampled_map_s(stride, optio
         assert [peaks.tobytes() for peaks in found] == [peaks.tobytes() for peaks in expected]
 
 
-@pytest.mark.parametrize("kernel", ["opencv", "catmull-rom"])
+@pytest.mark.parametrize("kernel", ["opencv", "catmull-rom", "linear"])
 @pytest.mark.parametrize("stride", [1, 2, 3, 8])
 def test_sampling_some_pixels_gives_the_bits_of_upsampling_all(stride, kernel):
     channel = np.random.default_rng(4).normal(size=(5, 7)).astype(np.float32)
-    taps = bicubic_taps(stride, kernel)
+    taps = linear_taps(stride) if kernel == "linear" else bicubic_taps(stride, kernel)
     full = upsample_field(channel, taps)
     ys, xs = np.mgrid[:5 * stride, :7 * stride]
     np.testing.assert_array_equal(sample_field(channel, taps, xs, ys), full)
     np.testing.assert_allclose(taps.weights.sum(axis=1), 1, rtol=1e-6)
 
 
-def test_upsampling_agrees_with_opencv():
+@pytest.mark.parametrize("kernel", ["CUBIC", "LINEAR"])
+def test_upsampling_agrees_with_opencv(kernel):
     cv2 = pytest.importorskip("cv2", reason="opencv is not installed")
     channel = np.random.default_rng(4).normal(size=(9, 12)).astype(np.float32)
-    expected = cv2.resize(channel, (96, 72), interpolation=cv2.INTER_CUBIC)
-    np.testing.assert_allclose(upsample(channel, bicubic_taps(8, "opencv")), expected, atol=2e-6)
+    expected = cv2.resize(channel, (96, 72), interpolation=getattr(cv2, "INTER_" + kernel))
+    taps = linear_taps(8) if kernel == "LINEAR" else bicubic_taps(8, "opencv")
+    np.testing.assert_allclose(upsample(channel, taps), expected, atol=2e-6)

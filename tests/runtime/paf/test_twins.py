@@ -51,10 +51,36 @@ def test_noise_is_decoded_alike(name, scale, skeleton_of):
     both(skeleton, maps)
 
 
+@pytest.mark.parametrize("mode", ["exact", "fast"])
 @pytest.mark.parametrize("stride", [1, 2, 3, 4, 5, 16])
-def test_every_stride_is_decoded_alike(stride, skeleton_of, crowd):
+def test_every_stride_is_decoded_alike(stride, mode, skeleton_of, crowd):
     skeleton = skeleton_of("COCO_18")
-    both(skeleton, crowd(skeleton, 4, seed=2), stride=stride)
+    both(skeleton, crowd(skeleton, 4, seed=2), stride=stride, mode=mode)
+
+
+# With 3 peaks a keypoint a field is read where it lies, with 40 its cells are copied.
+@pytest.mark.parametrize("max_peaks", [3, 40])
+@pytest.mark.parametrize("stride", [1, 3, 4, 8])
+@pytest.mark.parametrize("cells", [(17, 13), (9, 40), (1, 9), (9, 1), (2, 2), (3, 4)], ids=str)
+def test_the_fast_mode_reads_to_the_edges_alike(cells, stride, max_peaks, skeleton_of):
+    skeleton, rng = skeleton_of("STICK"), np.random.default_rng(stride)
+    heat, pafs = (rng.normal(0.3, 0.5, (count,) + cells).astype(np.float32) for count in (6, 10))
+    for view in ((heat, pafs), (heat[:, ::-1], pafs[:, ::-1]), (heat[:, :, ::-1], pafs[:, :, ::-1]),
+                 (heat.astype(np.float16), pafs.astype(np.float16))):
+        both(skeleton, view, stride=stride, mode="fast", max_peaks=max_peaks, min_score=-1.0, min_keypoints=1)
+
+
+@pytest.mark.parametrize("max_peaks", [3, 40])
+def test_the_fast_mode_takes_values_that_are_none_for_nothing_alike(max_peaks, skeleton_of, crowd):
+    skeleton, rng = skeleton_of("BODY_25"), np.random.default_rng(6)
+    for maps in crowd(skeleton, 6, seed=4), crowd(skeleton, 6, seed=5, cells=(13, 41)):
+        for array in maps:
+            strange = rng.uniform(size=array.shape) < 0.05
+            array[strange] = rng.choice([np.nan, np.inf, -np.inf, 1e30, -1e30, 1e9, 9.9e8, -9.9e8], strange.sum())
+        with np.errstate(over="ignore"):
+            halves = [array.astype(np.float16) for array in maps]
+        for arrays in (maps, halves):
+            both(skeleton, arrays, mode="fast", max_peaks=max_peaks)
 
 
 @pytest.mark.parametrize("options", [
@@ -81,7 +107,8 @@ def test_half_precision_maps_are_decoded_as_the_floats_they_stand_for(mode, skel
 def test_views_are_decoded_as_their_copies(mode, skeleton_of, crowd):
     skeleton = skeleton_of("COCO_18")
     maps = crowd(skeleton, 5, seed=12)
-    for turn in (lambda m: m[:, ::-1, ::-1], lambda m: m[:, ::2, ::3], lambda m: m[:, :, ::-1].transpose(0, 2, 1)):
+    for turn in (lambda m: m[:, ::-1], lambda m: m[:, ::-1, ::-1], lambda m: m[:, ::2, ::3],
+                 lambda m: m[:, :, ::-1].transpose(0, 2, 1)):
         for dtype in (np.float32, np.float16):
             views = [turn(m.astype(dtype)) for m in maps]
             assert_same(both(skeleton, views, mode=mode), both(skeleton, [v.copy() for v in views], mode=mode))
