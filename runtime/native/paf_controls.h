@@ -126,21 +126,24 @@ WB_INLINE void slopes_of(const PatchFloats points[4][4], const float *cells, ptr
     slopes.before = first_most < -rules.margin - rules.outer * gap;
 }
 
-// The patches that may have a peak, a bit each. Where only the last control points are above the threshold, what is above
-// it rises: a line between them passes any height no more often than they do (Bernstein).
-WB_INLINE uint32_t hopeful(const float *cells, ptrdiff_t pitch, const PatchRules &rules, Slopes &across, Slopes &down) {
-    PatchFloats points[4][4];
+// The patches that have something above the threshold, a bit each.
+WB_INLINE uint32_t reaching(const PatchFloats points[4][4], const PatchRules &rules, Slopes &across) {
     PatchBits low;
-    control_points(cells, pitch, rules.third, points);
     ends_of<false>(points, rules.low, across, low);
-    if (all<kPatches>(low)) return 0;
+    return lanes_of<kPatches>(~low);
+}
+
+// The patches of these that may have a peak. Where only the last control points are above the threshold, what is above it
+// rises: a line between them passes any height no more often than they do (Bernstein).
+WB_INLINE uint32_t hopeful(const PatchFloats points[4][4], const float *cells, ptrdiff_t pitch, const PatchRules &rules,
+                           Slopes &across, Slopes &down) {
+    PatchBits low;
     slopes_of<false>(points, cells, pitch, rules, across);
     slopes_of<true>(points, cells, pitch, rules, down);
     ends_of<true>(points, rules.low, down, low);
-    return lanes_of<kPatches>(~(low | ((across.rises | across.ends) & across.after) |
-                                ((across.falls | across.begins) & across.before) |
-                                ((down.rises | down.ends) & down.after) |
-                                ((down.falls | down.begins) & down.before)));
+    return lanes_of<kPatches>(
+        ~(((across.rises | across.ends) & across.after) | ((across.falls | across.begins) & across.before) |
+          ((down.rises | down.ends) & down.after) | ((down.falls | down.begins) & down.before)));
 }
 
 }  // namespace wholebody

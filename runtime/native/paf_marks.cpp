@@ -41,6 +41,18 @@ WB_CLONES void mark_row(const float *cells, int32_t width, const Levels levels, 
     }
 }
 
+// Of rows of patches the largest absolute value of the cells they are sums of, and what a pixel is at most, `tops` being
+// that value of each row of cells, with kPad zeros before and after.
+WB_CLONES void bound_rows(const float *tops, int32_t rows, const float parts[3], float *largest, float *bounds) {
+    const float inner = parts[0], others = parts[1] + parts[2];
+    for (int32_t row = 0; row < rows; ++row) {
+        const float beside = tops[row + 1] > tops[row + 2] ? tops[row + 1] : tops[row + 2];
+        const float beyond = tops[row] > tops[row + 3] ? tops[row] : tops[row + 3];
+        largest[row] = beside > beyond ? beside : beyond;
+        bounds[row] = inner * beside + others * largest[row];
+    }
+}
+
 }  // namespace
 
 void PatchMarks::prepare(int32_t height, int32_t width, float outer) {
@@ -53,22 +65,21 @@ void PatchMarks::prepare(int32_t height, int32_t width, float outer) {
     for (std::vector<uint64_t> *bits : {&high_, &far_})
         bits->assign(static_cast<size_t>(height_ + 2 * kPad) * words_, 0);
     patches_.resize(words_);
+    tops_.assign(static_cast<size_t>(height_) + 2 * kPad, 0);
+    largest_.resize(static_cast<size_t>(height_) + 1);
+    bounds_.resize(static_cast<size_t>(height_) + 1);
+    rows_.reserve(static_cast<size_t>(height_) + 1);
 }
 
-void PatchMarks::begin(float threshold) {
+const std::vector<int32_t> &PatchMarks::begin(const Plane &plane, float threshold) {
     threshold_ = threshold;
     marked_ = 0;
-}
-
-// The largest absolute value of the cells at the corners of a row of patches.
-float PatchMarks::beside(const Plane &plane, int32_t number) {
-    float most = 0;
-    largest_ = 0;
-    for (int32_t y = std::max(0, number - 2); y <= std::min(height_ - 1, number + 1); ++y) {
-        largest_ = std::max(largest_, plane.row_largest[y]);
-        if (y == number - 1 || y == number) most = std::max(most, plane.row_largest[y]);
-    }
-    return most;
+    std::copy(plane.row_largest.begin(), plane.row_largest.end(), tops_.begin() + kPad);
+    bound_rows(tops_.data(), height_ + 1, parts_, largest_.data(), bounds_.data());
+    rows_.clear();
+    for (int32_t row = 0; row <= height_; ++row)
+        if (bounds_[row] > kCareful * threshold_) rows_.push_back(row);
+    return rows_;
 }
 
 // Marks cells up to row `last`.
@@ -85,10 +96,10 @@ void PatchMarks::mark_cells(const Plane &plane, int32_t last) {
 }
 
 // Patch b of row r has the cells b - 1 and b of the rows r - 1 and r at its corners, and those around them in its sums.
-bool PatchMarks::mark_patches(int32_t number) {
+void PatchMarks::mark_patches(int32_t number) {
     const size_t first = static_cast<size_t>(number) * words_;
     const uint64_t *high = &high_[first + words_], *far = &far_[first];
-    uint64_t some = 0, high_before = 0, far_before = 0;
+    uint64_t high_before = 0, far_before = 0;
     uint64_t far_here = far[0] | far[words_] | far[2 * words_] | far[3 * words_];
     for (int32_t word = 0; word < words_; ++word, ++high, ++far) {
         const uint64_t high_here = high[0] | high[words_];
@@ -98,20 +109,17 @@ bool PatchMarks::mark_patches(int32_t number) {
                            far_here << 1 | far_before >> 63 | far_here << 2 | far_before >> 62;
         if (word == words_ - 1) patches &= ~uint64_t{0} >> (kWord - 1 - width_ % kWord);
         patches_[word] = patches;
-        some |= patches;
         high_before = high_here;
         far_before = far_here;
         far_here = far_next;
     }
-    return some != 0;
 }
 
 const uint64_t *PatchMarks::row(const Plane &plane, int32_t number) {
-    const float most = parts_[0] * beside(plane, number) + (parts_[1] + parts_[2]) * largest_;
-    if (most <= kCareful * threshold_) return nullptr;
     marked_ = std::max(marked_, number - 2);
     mark_cells(plane, std::min(height_ - 1, number + 1));
-    return mark_patches(number) ? patches_.data() : nullptr;
+    mark_patches(number);
+    return patches_.data();
 }
 
 }  // namespace wholebody

@@ -13,25 +13,26 @@ public:
 
     // `outer`: the largest sum of the outer two of a pixel's four weights, their sign turned.
     void prepare(int32_t height, int32_t width, float outer);
-    // Another plane; its rows are then asked for in order.
-    void begin(float threshold);
-    // The bits of a row of patches, 0 to the map's height; null when none is set. Valid until the next call.
+    // Another plane, and its rows of patches that may have some: those are then asked for in order.
+    const std::vector<int32_t> &begin(const Plane &plane, float threshold);
+    // The bits of a row of patches. Valid until the next call.
     const uint64_t *row(const Plane &plane, int32_t number);
     float threshold() const { return threshold_; }
-    float largest() const { return largest_; }  // absolute value of the cells that the last row is sums of
+    float largest(int32_t number) const { return largest_[number]; }  // absolute value of the cells a row is sums of
 
 private:
-    float beside(const Plane &plane, int32_t number);
     void mark_cells(const Plane &plane, int32_t last);
-    bool mark_patches(int32_t number);
+    void mark_patches(int32_t number);
 
     int32_t height_ = 0, width_ = 0, words_ = 0;
     // A pixel is at most the sum of: this times the largest of the four cells beside it, of the four at the corners
     // around those, and of what lies below 0 between the corners.
     float parts_[3];
-    float threshold_ = 0, largest_ = 0;
+    float threshold_ = 0;
     int32_t marked_ = 0;  // rows of cells
     std::vector<uint64_t> high_, far_, patches_;  // of each row of cells, and two before and after; of patches
+    std::vector<float> tops_, largest_, bounds_;
+    std::vector<int32_t> rows_;
 };
 
 }  // namespace wholebody

@@ -156,15 +156,18 @@ WB_INLINE void search_in(const PatchSearch &search, const PatchSearch::Row &row,
             const int32_t first = word * PatchMarks::kWord + shift;
             const uint32_t marked = marks >> shift & 255;
             marks &= ~(uint64_t{255} << shift);
-            uint32_t patches = marked;
+            PatchFloats points[4][4];
+            Slopes across = {}, down = {};
+            control_points(cells + first, row.plane.pitch, row.rules.third, points);
+            const uint32_t above = marked & reaching(points, row.rules, across);
+            if (above == 0) continue;
+            uint32_t patches = above;
             int32_t below[kPatches] = {};
             if (!at_edge) {
-                Slopes across = {}, down = {};
-                patches = marked & hopeful(cells + first, row.plane.pitch, row.rules, across, down);
+                patches &= hopeful(points, cells + first, row.plane.pitch, row.rules, across, down);
                 // Half of the outermost lies beyond the map.
-                if (first == 0) patches |= marked & 1;
-                if (width - first < kPatches) patches |= marked & 1u << (width - first);
-                if (patches == 0) continue;
+                if (first == 0) patches |= above & 1;
+                if (width - first < kPatches) patches |= above & 1u << (width - first);
                 store(below, (across.before & 1) | (across.after & 2) | (down.before & 4) | (down.after & 8));
             }
             for (; patches != 0; patches &= patches - 1) {
@@ -260,15 +263,16 @@ bool PatchSearch::prepare(const Grid &grid) {
     return true;
 }
 
-// What a row's patches are judged by, where a pixel may be off by `slack`.
-PatchRules PatchSearch::rules_of(float slack) const {
+// What patches are judged by whose largest cell is given.
+PatchRules PatchSearch::rules_of(float largest) const {
+    const float slack = kRounding * largest;
     const float step = 1.0f / static_cast<float>(stride_), rise = 4 * slack;  // from pixel to pixel: twice enough
     PatchRules rules;
     rules.third = third_;
     rules.least = marks_.threshold() - slack;
     rules.low = rules.least - rise / step;
     rules.steep = rise / (3 * step);
-    rules.margin = rules.steep + inner_ * marks_.largest();
+    rules.margin = rules.steep + inner_ * largest;
     rules.outer = outer_;
     return rules;
 }
@@ -276,15 +280,10 @@ PatchRules PatchSearch::rules_of(float slack) const {
 const std::vector<int32_t> &PatchSearch::find(const Grid &grid, const Plane &plane, int32_t row) {
     found_.clear();
     const uint64_t *patches = marks_.row(plane, row);
-    if (!patches) return found_;
-    const float slack = kRounding * marks_.largest();
-    const PatchRules rules = rules_of(slack);
+    const float largest = marks_.largest(row);
     const auto run = stride_ == 8 ? search_8 : search_4;
-    run(*this, {grid, plane, row, rules, slack, patches}, found_);
-    if (found_.size() > 1) {
-        std::sort(found_.begin(), found_.end());
-        found_.erase(std::unique(found_.begin(), found_.end()), found_.end());
-    }
+    run(*this, {grid, plane, row, rules_of(largest), kRounding * largest, patches}, found_);
+    std::sort(found_.begin(), found_.end());
     return found_;
 }
 

@@ -21,10 +21,10 @@ public:
     // False for strides and kernels that have no fast way: nothing else may be called then.
     bool prepare(const Grid &grid);
 
-    // Another plane; its rows are then searched in order.
-    void begin(float threshold) { marks_.begin(threshold); }
-    // The numbers of the pixels of a row of patches, 0 to the map's height, that may be peaks: all that are, and few
-    // others, in scan order. Valid until the next call.
+    // Another plane, and those of its rows of patches, 0 to the map's height, that are to be searched in order.
+    const std::vector<int32_t> &begin(const Plane &plane, float threshold) { return marks_.begin(plane, threshold); }
+    // The numbers of a row's pixels that may be peaks: all that are, and few others, in scan order. Valid until the
+    // next call.
     const std::vector<int32_t> &find(const Grid &grid, const Plane &plane, int32_t row);
     // The pixels of rows y0 to y1 and columns x to x + 7 (those beyond the map are garbage); y1 - y0 < kWindow.
     void window(const Grid &grid, const Plane &plane, int32_t x, int32_t y0, int32_t y1, float *out) const;
@@ -44,7 +44,7 @@ public:
     float wide[kStrideMax][kWindowCells][kWindowPitch];  // for eight pixels from each pixel of a tile
 
 private:
-    PatchRules rules_of(float slack) const;
+    PatchRules rules_of(float largest) const;
 
     int32_t stride_ = 0;
     float third_ = 0;     // PatchRules

@@ -124,9 +124,8 @@ void PeakFinder::refine(Peak *peaks) {
 }
 
 void PeakFinder::find_in_patches(const Grid &grid, const Plane &plane, Peak *peaks, int32_t capacity) {
-    search_.begin(threshold_);
     seen_.x1 = -1;  // of another plane
-    for (int32_t row = 0; row <= plane.height; ++row)
+    for (int32_t row : search_.begin(plane, threshold_))
         for (int32_t pixel : search_.find(grid, plane, row)) {
             const int32_t x = pixel % grid.width, y = pixel / grid.width;
             // On a plateau every pixel is asked about: one window answers for several.
