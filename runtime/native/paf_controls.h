@@ -18,8 +18,8 @@ struct PatchRules {
     float least = 0;   // what a peak exceeds
     float low = 0;     // so much less that what rises from there to a peak is as steep as this:
     float steep = 0;   // a pixel is sure to be above the one before
-    // Of the differences at an edge: the first pixel of the next patch is, too. `outer` times how much the outermost two
-    // of the five cells differ that pixels on both sides are sums of comes on top.
+    // Of the differences at an edge: the first pixel of the next patch is, too. `outer` times how much the outermost
+    // two of the five cells differ that pixels on both sides are sums of comes on top.
     float margin = 0, outer = 0;
 };
 
@@ -133,8 +133,8 @@ WB_INLINE uint32_t reaching(const PatchFloats points[4][4], const PatchRules &ru
     return lanes_of<kPatches>(~low);
 }
 
-// The patches of these that may have a peak. Where only the last control points are above the threshold, what is above it
-// rises: a line between them passes any height no more often than they do (Bernstein).
+// The patches of these that may have a peak. Where only the last control points are above the threshold, what is above
+// it rises: a line between them passes any height no more often than they do (Bernstein).
 WB_INLINE uint32_t hopeful(const PatchFloats points[4][4], const float *cells, ptrdiff_t pitch, const PatchRules &rules,
                            Slopes &across, Slopes &down) {
     PatchBits low;
