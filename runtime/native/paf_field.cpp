@@ -1,13 +1,9 @@
 #include "paf_field.h"
 
-#include <cmath>
-
 namespace wholebody {
 namespace {
 
 const int32_t kLanes = 8;
-
-inline float usable(float value) { return std::fabs(value) < kLargestCell ? value : 0.0f; }
 
 // A row of both maps, cleaned and padded, x and y side by side.
 WB_CLONES void interleave(const float *x, const float *y, int32_t count, float *out) {

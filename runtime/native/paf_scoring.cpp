@@ -7,7 +7,6 @@
 namespace wholebody {
 namespace {
 
-const float kUnsupported = -1;
 // From how many pairs on it pays to copy the field's cells, and how many pairs a value of its upsampled rows costs.
 const int64_t kSomePairs = 40;
 const double kPairsPerValue = 0.07;
@@ -17,48 +16,122 @@ WB_INLINE int32_t samples_of(float longest) {
     return std::max(kSamplesMin, std::min(kSamplesMax, static_cast<int32_t>(std::sqrt(5.0f * longest) + 0.5f)));
 }
 
-// Mean of the accepted samples of the pair of `a`; kUnsupported as soon as too many were not.
-template <typename Reader>
-WB_INLINE float mean_of(const ScoringRules &rules, const Reader &reader, const Peak &a, Vector step, Vector unit,
-                        int32_t count) {
-    typedef Lanes<4>::Bits Bits;
-    typedef Lanes<4>::Floats Floats;
-    Bits samples = {0, 1, 2, 3};
-    float sum = 0;
-    int32_t accepted = 0;
-    for (int32_t begun = 0; begun < count; begun += 4, samples += 4) {
-        const Floats sample = __builtin_convertvector(samples, Floats);
-        Bits x, y, where, weights;
-        nearest(a.x + sample * step.x, reader.width, x);
-        nearest(a.y + sample * step.y, reader.height, y);
-        reader.find(x, y, where, weights);
-        Quad quads[4];
-        Floats field_x, field_y;
-        for (int lane = 0; lane < 4; ++lane) reader.at(where[lane], weights[lane], quads[lane]);
-        sums_of(quads, field_x, field_y);
-        Floats dots = unit.x * field_x + unit.y * field_y;
-        const Bits passes = (dots > rules.threshold) & (samples < count);
-        dots = (Floats)((Bits)dots & passes);
-        // One by one and in order, as OpenPose adds them.
-        for (int lane = 0; lane < 4; ++lane) {
-            sum += dots[lane];
-            accepted -= passes[lane];
-        }
-        if (std::min(count, begun + 4) - accepted > rules.spare[count]) return kUnsupported;
+typedef Lanes<4>::Floats Floats;
+typedef Lanes<4>::Bits Bits;
+
+// A pair's candidates by number, and how it is sampled.
+struct Line {
+    int32_t first, second, samples;
+    float distance;
+    Vector from, step, unit;
+
+    void set(const Peak &a, const Peak &b) {
+        const float dx = b.x - a.x, dy = b.y - a.y;
+        distance = std::sqrt(dx * dx + dy * dy);
+        samples = samples_of(std::max(std::fabs(dx), std::fabs(dy)));
+        const float share = static_cast<float>(samples);
+        from = {a.x, a.y};
+        step = {dx / share, dy / share};
+        unit = {dx / distance, dy / distance};
     }
-    return sum / static_cast<float>(accepted);
-}
+};
+
+// The accepted samples of a line, added one by one and in order, as OpenPose adds them; and how many they are.
+struct Support {
+    float sum;
+    int32_t accepted;
+};
 
 template <typename Reader>
-WB_INLINE float score_pair(const ScoringRules &rules, const Reader &reader, const Peak &a, const Peak &b) {
-    const float dx = b.x - a.x, dy = b.y - a.y;
-    const float distance = std::sqrt(dx * dx + dy * dy);
-    if (!(distance > kEpsilon)) return 0;
-    const int32_t count = samples_of(std::max(std::fabs(dx), std::fabs(dy)));
-    const float share = static_cast<float>(count);
-    const float mean = mean_of(rules, reader, a, {dx / share, dy / share}, {dx / distance, dy / distance}, count);
-    if (mean != kUnsupported) return mean;
-    return static_cast<double>(distance) < rules.near ? rules.near_score : 0;
+WB_INLINE void read_four(const Reader &reader, const Floats &x, const Floats &y, Floats &field_x, Floats &field_y) {
+    Bits pixel_x, pixel_y, where, weights;
+    nearest(x, reader.width, pixel_x);
+    nearest(y, reader.height, pixel_y);
+    reader.find(pixel_x, pixel_y, where, weights);
+    Quad quads[4];
+    for (int lane = 0; lane < 4; ++lane) reader.at(where[lane], weights[lane], quads[lane]);
+    sums_of(quads, field_x, field_y);
+}
+
+// Gives up as soon as too many were not accepted.
+template <typename Reader>
+WB_INLINE Support support_of(const ScoringRules &rules, const Reader &reader, const Line &line) {
+    Bits samples = {0, 1, 2, 3};
+    Support support = {0, 0};
+    const int32_t count = line.samples;
+    for (int32_t begun = 0; begun < count; begun += 4, samples += 4) {
+        const Floats sample = __builtin_convertvector(samples, Floats);
+        Floats field_x, field_y;
+        read_four(reader, line.from.x + sample * line.step.x, line.from.y + sample * line.step.y, field_x, field_y);
+        Floats dots = line.unit.x * field_x + line.unit.y * field_y;
+        const Bits passes = (dots > rules.threshold) & (samples < count);
+        dots = (Floats)((Bits)dots & passes);
+        for (int lane = 0; lane < 4; ++lane) {
+            support.sum += dots[lane];
+            support.accepted -= passes[lane];
+        }
+        if (std::min(count, begun + 4) - support.accepted > rules.spare[count]) break;
+    }
+    return support;
+}
+
+// Four lines side by side.
+template <typename Reader>
+WB_INLINE void support_of(const ScoringRules &rules, const Reader &reader, const Line *lines, Support *supports) {
+    const Line &a = lines[0], &b = lines[1], &c = lines[2], &d = lines[3];
+    const Floats from_x = {a.from.x, b.from.x, c.from.x, d.from.x}, from_y = {a.from.y, b.from.y, c.from.y, d.from.y};
+    const Floats step_x = {a.step.x, b.step.x, c.step.x, d.step.x}, step_y = {a.step.y, b.step.y, c.step.y, d.step.y};
+    const Floats unit_x = {a.unit.x, b.unit.x, c.unit.x, d.unit.x}, unit_y = {a.unit.y, b.unit.y, c.unit.y, d.unit.y};
+    const Bits counts = {a.samples, b.samples, c.samples, d.samples};
+    const int32_t most = std::max(std::max(a.samples, b.samples), std::max(c.samples, d.samples));
+    Floats sums = {}, number = {};
+    Bits accepted = {};
+    for (int32_t sample = 0; sample < most; ++sample, number += 1.0f) {
+        Floats field_x, field_y;
+        read_four(reader, from_x + number * step_x, from_y + number * step_y, field_x, field_y);
+        const Floats dots = unit_x * field_x + unit_y * field_y;
+        const Bits passes = (dots > rules.threshold) & (counts > sample);
+        sums += (Floats)((Bits)dots & passes);
+        accepted -= passes;
+    }
+    for (int lane = 0; lane < 4; ++lane) supports[lane] = {sums[lane], accepted[lane]};
+}
+
+WB_INLINE float score_of(const ScoringRules &rules, const Line &line, const Support &support) {
+    if (!(line.distance > kEpsilon)) return 0;
+    if (line.samples - support.accepted <= rules.spare[line.samples])
+        return support.sum / static_cast<float>(support.accepted);
+    return static_cast<double>(line.distance) < rules.near ? rules.near_score : 0;
+}
+
+// The listed pairs of the starts from `earliest` on.
+template <typename Reader>
+WB_INLINE void score_listed(const ScoringRules &rules, const Reader &reader, const Peak *starts, const Peak *stops,
+                            int32_t limb, int32_t earliest, const Candidates &candidates,
+                            std::vector<Connection> &connections) {
+    const int32_t listed = candidates.pairs.listed, ends = candidates.ends.count;
+    for (int32_t i = 0, number; i < listed; i += number) {
+        Line lines[4];
+        Support supports[4];
+        number = listed - i < 4 ? 1 : 4;
+        for (int k = 0; k < number; ++k) {
+            const int32_t place = candidates.pairs.places[i + k];
+            lines[k].first = earliest + place / ends;
+            lines[k].second = place % ends;
+            lines[k].set(starts[lines[k].first], stops[lines[k].second]);
+        }
+        if (number == 4)
+            support_of(rules, reader, lines, supports);
+        else
+            supports[0] = support_of(rules, reader, lines[0]);
+        for (int k = 0; k < number; ++k) {
+            const Line &line = lines[k];
+            const float paf = score_of(rules, line, supports[k]);
+            if (paf > kEpsilon)
+                connections.push_back({total_of(paf, starts[line.first], stops[line.second]), paf, limb, line.first,
+                                       line.second});
+        }
+    }
 }
 
 template <typename Reader>
@@ -68,15 +141,11 @@ WB_INLINE void score_limb(const ScoringRules &rules, const Reader &reader, const
     const int32_t number = candidates.starts.count, ends = candidates.ends.count;
     read_starts(reader, candidates.starts, pairs);
     for (int32_t start = 0, earliest = 0; start < number; ++start) {
+        candidates.ahead.step();
         add_start(rules, reader, candidates.starts, candidates.ends, start, pairs);
         if (start + 1 < number && pairs.size + ends <= pairs.room) continue;
         list_promising(rules, reader, pairs);
-        for (int32_t i = 0; i < pairs.listed; ++i) {
-            const int32_t first = earliest + pairs.places[i] / ends, second = pairs.places[i] % ends;
-            const Peak &a = starts[first], &b = stops[second];
-            const float paf = score_pair(rules, reader, a, b);
-            if (paf > kEpsilon) connections.push_back({total_of(paf, a, b), paf, limb, first, second});
-        }
+        score_listed(rules, reader, starts, stops, limb, earliest, candidates, connections);
         pairs.size = 0;
         earliest = start + 1;
     }
@@ -95,6 +164,15 @@ WB_CLONES void score_by_cells(const ScoringRules &rules, const CellReader reader
 WB_CLONES void score_by_rows(const ScoringRules &rules, const RowReader reader, const Peak *starts, const Peak *stops,
                              int32_t limb, Candidates &candidates, std::vector<Connection> &connections) {
     score_limb(rules, reader, starts, stops, limb, candidates, connections);
+}
+
+int64_t pairs_of(const Peaks &peaks, const Limb &limb) {
+    return peaks.count[limb.ends.first] * static_cast<int64_t>(peaks.count[limb.ends.second]);
+}
+
+// Whether a limb's maps are read where they lie.
+bool in_place(const Peaks &peaks, const Limb &limb) {
+    return pairs_of(peaks, limb) < kSomePairs && limb.field.plain();
 }
 
 }  // namespace
@@ -136,24 +214,41 @@ void Pairs::reserve(int32_t starts, int32_t ends) {
         values->resize(most);
 }
 
-void LimbScorer::score(const Grid &grid, const Field &field, const Peaks &peaks, int32_t limb, Pair ends,
+void LimbScorer::foresee(const Grid &grid, const Peaks &peaks, const Limb &limb, int32_t steps) {
+    const Pair ends = limb.ends;
+    if (!in_place(peaks, limb)) {
+        candidates_.ahead.set(limb.field, steps);
+        return;
+    }
+    const MapReader reader(grid, limb.field);
+    const Peak *starts = peaks.of(ends.first), *stops = peaks.of(ends.second);
+    for (const Peak *a = starts; a < starts + peaks.count[ends.first]; ++a) {
+        reader.fetch(a->x, a->y);
+        for (const Peak *b = stops; b < stops + peaks.count[ends.second]; ++b)
+            reader.fetch(0.5f * (a->x + b->x), 0.5f * (a->y + b->y));
+    }
+}
+
+void LimbScorer::score(const Grid &grid, const Peaks &peaks, const Limb &limb, const Limb *next,
                        std::vector<Connection> &connections) {
+    const Pair ends = limb.ends;
     const Peak *starts = peaks.of(ends.first), *stops = peaks.of(ends.second);
     candidates_.starts.set(starts, peaks.count[ends.first]);
     candidates_.ends.set(stops, peaks.count[ends.second]);
     candidates_.pairs.reserve(peaks.count[ends.first], peaks.count[ends.second]);
-    const int64_t pairs = peaks.count[ends.first] * static_cast<int64_t>(peaks.count[ends.second]);
-    if (pairs < kSomePairs && field.plain()) {
-        score_by_maps(rules_, MapReader(grid, field), starts, stops, limb, candidates_, connections);
+    candidates_.ahead.nothing();
+    if (next) foresee(grid, peaks, *next, peaks.count[ends.first]);
+    if (in_place(peaks, limb)) {
+        score_by_maps(rules_, MapReader(grid, limb.field), starts, stops, limb.number, candidates_, connections);
         return;
     }
-    cells_.load(field);
-    const bool few = static_cast<double>(pairs) < kPairsPerValue * grid.height * cells_.pitch;
+    cells_.load(limb.field);
+    const bool few = static_cast<double>(pairs_of(peaks, limb)) < kPairsPerValue * grid.height * cells_.pitch;
     if (few && grid.stride <= CellReader::kLargestStride) {
-        score_by_cells(rules_, CellReader(grid, cells_), starts, stops, limb, candidates_, connections);
+        score_by_cells(rules_, CellReader(grid, cells_), starts, stops, limb.number, candidates_, connections);
     } else {
         rows_.upsample(grid, cells_);
-        score_by_rows(rules_, RowReader(grid, rows_), starts, stops, limb, candidates_, connections);
+        score_by_rows(rules_, RowReader(grid, rows_), starts, stops, limb.number, candidates_, connections);
     }
 }
 
