@@ -43,14 +43,15 @@ struct Support {
 };
 
 template <typename Reader>
-WB_INLINE void read_four(const Reader &reader, const Floats &x, const Floats &y, Floats &field_x, Floats &field_y) {
-    Bits pixel_x, pixel_y, where, weights;
+WB_INLINE void read_samples(const Reader &reader, const Floats &x, const Floats &y, Floats &field_x, Floats &field_y) {
+    Bits pixel_x, pixel_y, found, found_weights;
     nearest(x, reader.width, pixel_x);
     nearest(y, reader.height, pixel_y);
-    reader.find(pixel_x, pixel_y, where, weights);
-    Quad quads[4];
-    for (int lane = 0; lane < 4; ++lane) reader.at(where[lane], weights[lane], quads[lane]);
-    sums_of(quads, field_x, field_y);
+    reader.find(pixel_x, pixel_y, found, found_weights);
+    int32_t where[4], weights[4];
+    store(where, found);
+    store(weights, found_weights);
+    read_four(reader, where, weights, field_x, field_y);
 }
 
 // Gives up as soon as too many were not accepted.
@@ -62,7 +63,7 @@ WB_INLINE Support support_of(const ScoringRules &rules, const Reader &reader, co
     for (int32_t begun = 0; begun < count; begun += 4, samples += 4) {
         const Floats sample = __builtin_convertvector(samples, Floats);
         Floats field_x, field_y;
-        read_four(reader, line.from.x + sample * line.step.x, line.from.y + sample * line.step.y, field_x, field_y);
+        read_samples(reader, line.from.x + sample * line.step.x, line.from.y + sample * line.step.y, field_x, field_y);
         Floats dots = line.unit.x * field_x + line.unit.y * field_y;
         const Bits passes = (dots > rules.threshold) & (samples < count);
         dots = (Floats)((Bits)dots & passes);
@@ -88,7 +89,7 @@ WB_INLINE void support_of(const ScoringRules &rules, const Reader &reader, const
     Bits accepted = {};
     for (int32_t sample = 0; sample < most; ++sample, number += 1.0f) {
         Floats field_x, field_y;
-        read_four(reader, from_x + number * step_x, from_y + number * step_y, field_x, field_y);
+        read_samples(reader, from_x + number * step_x, from_y + number * step_y, field_x, field_y);
         const Floats dots = unit_x * field_x + unit_y * field_y;
         const Bits passes = (dots > rules.threshold) & (counts > sample);
         sums += (Floats)((Bits)dots & passes);
@@ -104,20 +105,24 @@ WB_INLINE float score_of(const ScoringRules &rules, const Line &line, const Supp
     return static_cast<double>(line.distance) < rules.near ? rules.near_score : 0;
 }
 
-// The listed pairs of the starts from `earliest` on.
+// The candidates that the pairs count theirs from.
+struct First {
+    int32_t start, end;
+};
+
 template <typename Reader>
-WB_INLINE void score_listed(const ScoringRules &rules, const Reader &reader, const Peak *starts, const Peak *stops,
-                            int32_t limb, int32_t earliest, const Candidates &candidates,
-                            std::vector<Connection> &connections) {
-    const int32_t listed = candidates.pairs.listed, ends = candidates.ends.count;
-    for (int32_t i = 0, number; i < listed; i += number) {
+WB_INLINE void score_pairs(const ScoringRules &rules, const Reader &reader, const Peak *starts, const Peak *stops,
+                           int32_t limb, First first, const Candidates &candidates,
+                           std::vector<Connection> &connections) {
+    const int32_t size = candidates.pairs.size;
+    for (int32_t i = 0, number; i < size; i += number) {
         Line lines[4];
         Support supports[4];
-        number = listed - i < 4 ? 1 : 4;
+        number = size - i < 4 ? 1 : 4;
         for (int k = 0; k < number; ++k) {
-            const int32_t place = candidates.pairs.places[i + k];
-            lines[k].first = earliest + place / ends;
-            lines[k].second = place % ends;
+            const int32_t word = candidates.pairs.words[i + k];
+            lines[k].first = first.start + Pairs::start_of(word);
+            lines[k].second = first.end + Pairs::end_of(word);
             lines[k].set(starts[lines[k].first], stops[lines[k].second]);
         }
         if (number == 4)
@@ -138,16 +143,22 @@ template <typename Reader>
 WB_INLINE void score_limb(const ScoringRules &rules, const Reader &reader, const Peak *starts, const Peak *stops,
                           int32_t limb, Candidates &candidates, std::vector<Connection> &connections) {
     Pairs &pairs = candidates.pairs;
-    const int32_t number = candidates.starts.count, ends = candidates.ends.count;
+    const Points &from = candidates.starts, &to = candidates.ends;
     read_starts(reader, candidates.starts, pairs);
-    for (int32_t start = 0, earliest = 0; start < number; ++start) {
-        candidates.ahead.step();
-        add_start(rules, reader, candidates.starts, candidates.ends, start, pairs);
-        if (start + 1 < number && pairs.size + ends <= pairs.room) continue;
-        list_promising(rules, reader, pairs);
-        score_listed(rules, reader, starts, stops, limb, earliest, candidates, connections);
-        pairs.size = 0;
-        earliest = start + 1;
+    for (First first = {0, 0}; first.end < to.count; first = {0, first.end + Pairs::kMostPlaces}) {
+        const int32_t ends = std::min(to.count - first.end, +Pairs::kMostPlaces);
+        for (int32_t start = 0; start < from.count; ++start) {
+            const Sides sides = {&from.x[first.start], &from.y[first.start], &to.x[first.end], &to.y[first.end]};
+            candidates.ahead.step();
+            add_start(rules, reader, sides, start - first.start, {from.field_x[start], from.field_y[start]}, ends, pairs);
+            if (start + 1 < from.count && pairs.size + ends <= pairs.room &&
+                start + 1 - first.start < Pairs::kMostPlaces)
+                continue;
+            keep_hopeful(rules, reader, pairs);
+            score_pairs(rules, reader, starts, stops, limb, first, candidates, connections);
+            pairs.size = 0;
+            first.start = start + 1;
+        }
     }
 }
 
@@ -176,6 +187,8 @@ bool in_place(const Peaks &peaks, const Limb &limb) {
 }
 
 }  // namespace
+
+const Orders kOrders;
 
 void ScoringRules::prepare(const Grid &grid, const wb_paf_config &config) {
     certain = 0;
@@ -206,12 +219,10 @@ void Points::set(const Peak *peaks, int32_t number) {
 
 void Pairs::reserve(int32_t starts, int32_t ends) {
     size = 0;
-    room = std::max(kPairsAtOnce, std::max(starts, ends));
+    room = std::max(kPairsAtOnce, std::max(starts, std::min(ends, +kMostPlaces)));
     const size_t most = static_cast<size_t>(room) + 2 * kPairLanes;
-    for (std::vector<float> *values : {&x, &y, &step_x, &step_y, &listed_step_x, &listed_step_y, &field_x, &field_y})
-        values->resize(most);
-    for (std::vector<int32_t> *values : {&samples, &places, &left, &where, &weights})
-        values->resize(most);
+    for (std::vector<float> *values : {&x, &y, &step_x, &step_y, &field_x, &field_y}) values->resize(most);
+    for (std::vector<int32_t> *values : {&words, &where, &weights}) values->resize(most);
 }
 
 void LimbScorer::foresee(const Grid &grid, const Peaks &peaks, const Limb &limb, int32_t steps) {
