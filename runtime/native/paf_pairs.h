@@ -262,7 +262,7 @@ WB_INLINE void keep_hopeful(const ScoringRules &rules, const Reader &reader, Pai
         if (before < few) return;
         find_again(reader, eighths, pairs);
         keep_promising(rules, reader, pairs);
-        if (before - pairs.size < before / 4) return;  // what is left is scored sooner
+        if (before - pairs.size < before / 8) return;  // what is left is scored sooner
     }
 }
 

@@ -11,29 +11,17 @@ namespace {
 const int64_t kSomePairs = 40;
 const double kPairsPerValue = 0.07;
 const int32_t kPairsAtOnce = 512;  // whose numbers stay in the nearest cache
+const int32_t kLinesAtOnce = kPairsAtOnce / kSamplesMax;
 
 WB_INLINE int32_t samples_of(float longest) {
     return std::max(kSamplesMin, std::min(kSamplesMax, static_cast<int32_t>(std::sqrt(5.0f * longest) + 0.5f)));
 }
 
-typedef Lanes<4>::Floats Floats;
-typedef Lanes<4>::Bits Bits;
-
 // A pair's candidates by number, and how it is sampled.
 struct Line {
     int32_t first, second, samples;
     float distance;
-    Vector from, step, unit;
-
-    void set(const Peak &a, const Peak &b) {
-        const float dx = b.x - a.x, dy = b.y - a.y;
-        distance = std::sqrt(dx * dx + dy * dy);
-        samples = samples_of(std::max(std::fabs(dx), std::fabs(dy)));
-        const float share = static_cast<float>(samples);
-        from = {a.x, a.y};
-        step = {dx / share, dy / share};
-        unit = {dx / distance, dy / distance};
-    }
+    Vector unit;
 };
 
 // The accepted samples of a line, added one by one and in order, as OpenPose adds them; and how many they are.
@@ -42,60 +30,35 @@ struct Support {
     int32_t accepted;
 };
 
+// Finds the samples of the line from a to b.
 template <typename Reader>
-WB_INLINE void read_samples(const Reader &reader, const Floats &x, const Floats &y, Floats &field_x, Floats &field_y) {
-    Bits pixel_x, pixel_y, found, found_weights;
-    nearest(x, reader.width, pixel_x);
-    nearest(y, reader.height, pixel_y);
-    reader.find(pixel_x, pixel_y, found, found_weights);
-    int32_t where[4], weights[4];
-    store(where, found);
-    store(weights, found_weights);
-    read_four(reader, where, weights, field_x, field_y);
+WB_INLINE void draw(const Reader &reader, const Peak &a, const Peak &b, Line &line, int32_t *where, int32_t *weights) {
+    const float dx = b.x - a.x, dy = b.y - a.y;
+    line.distance = std::sqrt(dx * dx + dy * dy);
+    line.unit = {dx / line.distance, dy / line.distance};
+    line.samples = samples_of(std::max(std::fabs(dx), std::fabs(dy)));
+    const float share = static_cast<float>(line.samples), step_x = dx / share, step_y = dy / share;
+    PairFloats sample = {0, 1, 2, 3, 4, 5, 6, 7};
+    for (int32_t i = 0; i < line.samples; i += kPairLanes, sample += static_cast<float>(kPairLanes))
+        find(reader, a.x + sample * step_x, a.y + sample * step_y, where + i, weights + i);
 }
 
-// Gives up as soon as too many were not accepted.
-template <typename Reader>
-WB_INLINE Support support_of(const ScoringRules &rules, const Reader &reader, const Line &line) {
-    Bits samples = {0, 1, 2, 3};
+WB_INLINE Support support_of(const ScoringRules &rules, const Line &line, const float *field_x, const float *field_y) {
+    PairBits samples = {0, 1, 2, 3, 4, 5, 6, 7}, accepted = {};
     Support support = {0, 0};
-    const int32_t count = line.samples;
-    for (int32_t begun = 0; begun < count; begun += 4, samples += 4) {
-        const Floats sample = __builtin_convertvector(samples, Floats);
-        Floats field_x, field_y;
-        read_samples(reader, line.from.x + sample * line.step.x, line.from.y + sample * line.step.y, field_x, field_y);
-        Floats dots = line.unit.x * field_x + line.unit.y * field_y;
-        const Bits passes = (dots > rules.threshold) & (samples < count);
-        dots = (Floats)((Bits)dots & passes);
-        for (int lane = 0; lane < 4; ++lane) {
-            support.sum += dots[lane];
-            support.accepted -= passes[lane];
-        }
-        if (std::min(count, begun + 4) - support.accepted > rules.spare[count]) break;
-    }
-    return support;
-}
-
-// Four lines side by side.
-template <typename Reader>
-WB_INLINE void support_of(const ScoringRules &rules, const Reader &reader, const Line *lines, Support *supports) {
-    const Line &a = lines[0], &b = lines[1], &c = lines[2], &d = lines[3];
-    const Floats from_x = {a.from.x, b.from.x, c.from.x, d.from.x}, from_y = {a.from.y, b.from.y, c.from.y, d.from.y};
-    const Floats step_x = {a.step.x, b.step.x, c.step.x, d.step.x}, step_y = {a.step.y, b.step.y, c.step.y, d.step.y};
-    const Floats unit_x = {a.unit.x, b.unit.x, c.unit.x, d.unit.x}, unit_y = {a.unit.y, b.unit.y, c.unit.y, d.unit.y};
-    const Bits counts = {a.samples, b.samples, c.samples, d.samples};
-    const int32_t most = std::max(std::max(a.samples, b.samples), std::max(c.samples, d.samples));
-    Floats sums = {}, number = {};
-    Bits accepted = {};
-    for (int32_t sample = 0; sample < most; ++sample, number += 1.0f) {
-        Floats field_x, field_y;
-        read_samples(reader, from_x + number * step_x, from_y + number * step_y, field_x, field_y);
-        const Floats dots = unit_x * field_x + unit_y * field_y;
-        const Bits passes = (dots > rules.threshold) & (counts > sample);
-        sums += (Floats)((Bits)dots & passes);
+    for (int32_t i = 0; i < line.samples; i += kPairLanes, samples += kPairLanes) {
+        PairFloats x, y;
+        load(x, field_x + i);
+        load(y, field_y + i);
+        const PairFloats dots = line.unit.x * x + line.unit.y * y;
+        const PairBits passes = (dots > rules.threshold) & (samples < line.samples);
+        float kept[kPairLanes];
+        store(kept, (PairBits)dots & passes);
+        for (float dot : kept) support.sum += dot;
         accepted -= passes;
     }
-    for (int lane = 0; lane < 4; ++lane) supports[lane] = {sums[lane], accepted[lane]};
+    for (int lane = 0; lane < kPairLanes; ++lane) support.accepted += accepted[lane];
+    return support;
 }
 
 WB_INLINE float score_of(const ScoringRules &rules, const Line &line, const Support &support) {
@@ -110,33 +73,36 @@ struct First {
     int32_t start, end;
 };
 
+// Scores some pairs from `next` on, of which all samples find room, and says which is the next.
 template <typename Reader>
-WB_INLINE void score_pairs(const ScoringRules &rules, const Reader &reader, const Peak *starts, const Peak *stops,
-                           int32_t limb, First first, const Candidates &candidates,
-                           std::vector<Connection> &connections) {
-    const int32_t size = candidates.pairs.size;
-    for (int32_t i = 0, number; i < size; i += number) {
-        Line lines[4];
-        Support supports[4];
-        number = size - i < 4 ? 1 : 4;
-        for (int k = 0; k < number; ++k) {
-            const int32_t word = candidates.pairs.words[i + k];
-            lines[k].first = first.start + Pairs::start_of(word);
-            lines[k].second = first.end + Pairs::end_of(word);
-            lines[k].set(starts[lines[k].first], stops[lines[k].second]);
-        }
-        if (number == 4)
-            support_of(rules, reader, lines, supports);
-        else
-            supports[0] = support_of(rules, reader, lines[0]);
-        for (int k = 0; k < number; ++k) {
-            const Line &line = lines[k];
-            const float paf = score_of(rules, line, supports[k]);
-            if (paf > kEpsilon)
-                connections.push_back({total_of(paf, starts[line.first], stops[line.second]), paf, limb, line.first,
-                                       line.second});
-        }
+WB_INLINE int32_t score_some(const ScoringRules &rules, const Reader &reader, const Peak *starts, const Peak *stops,
+                             int32_t limb, First first, int32_t next, Pairs &pairs,
+                             std::vector<Connection> &connections) {
+    Line lines[kLinesAtOnce];
+    int32_t *where = pairs.where.data(), *weights = pairs.weights.data();
+    float *field_x = pairs.field_x.data(), *field_y = pairs.field_y.data();
+    const int32_t number = std::min(kLinesAtOnce, pairs.size - next);
+    int32_t samples = 0;
+    for (int k = 0; k < number; ++k) {
+        Line &line = lines[k];
+        line.first = first.start + Pairs::start_of(pairs.words[next + k]);
+        line.second = first.end + Pairs::end_of(pairs.words[next + k]);
+        draw(reader, starts[line.first], stops[line.second], line, where + samples, weights + samples);
+        samples += line.samples;
     }
+    store(where + samples, PairBits{});
+    store(weights + samples, PairBits{});
+    read_all(reader, where, weights, samples, field_x, field_y);
+    for (int k = 0; k < number; ++k) {
+        const Line &line = lines[k];
+        const float paf = score_of(rules, line, support_of(rules, line, field_x, field_y));
+        field_x += line.samples;
+        field_y += line.samples;
+        if (paf > kEpsilon)
+            connections.push_back({total_of(paf, starts[line.first], stops[line.second]), paf, limb, line.first,
+                                   line.second});
+    }
+    return next + number;
 }
 
 template <typename Reader>
@@ -155,7 +121,8 @@ WB_INLINE void score_limb(const ScoringRules &rules, const Reader &reader, const
                 start + 1 - first.start < Pairs::kMostPlaces)
                 continue;
             keep_hopeful(rules, reader, pairs);
-            score_pairs(rules, reader, starts, stops, limb, first, candidates, connections);
+            for (int32_t next = 0; next < pairs.size;)
+                next = score_some(rules, reader, starts, stops, limb, first, next, pairs, connections);
             pairs.size = 0;
             first.start = start + 1;
         }
