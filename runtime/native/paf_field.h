@@ -122,13 +122,13 @@ public:
     }
 
     // Brings what a pixel reads nearer.
-    WB_INLINE void fetch(float x, float y) const {
-        const int32_t left = columns_[std::max(0, std::min(width - 1, static_cast<int32_t>(x)))].first - kPad;
-        const int32_t top = rows_[std::max(0, std::min(height - 1, static_cast<int32_t>(y)))].first - kPad;
-        const ptrdiff_t first = top * pitch_ + left;
-        for (int row = 0; row < 4; ++row) {
-            __builtin_prefetch(x_ + first + row * pitch_);
-            __builtin_prefetch(y_ + first + row * pitch_);
+    void fetch(float x, float y) const {
+        const int32_t column = std::max(0, std::min(width - 1, static_cast<int32_t>(x)));
+        const int32_t line = std::max(0, std::min(height - 1, static_cast<int32_t>(y)));
+        const int32_t left = std::max(0, columns_[column].first - kPad), top = rows_[line].first - kPad;
+        for (int32_t row = std::max(0, top); row < std::min(cells_down_, top + 4); ++row) {
+            __builtin_prefetch(x_ + row * pitch_ + left);
+            __builtin_prefetch(y_ + row * pitch_ + left);
         }
     }
 
@@ -140,7 +140,7 @@ private:
         sum += value * weight;
     }
 
-    // False where a cell may not be usable.
+    // False where a cell may not be usable: seen by the bits of all together, which costs less than to clean each.
     static WB_INLINE bool weighted_cells(const float *x, const float *y, ptrdiff_t pitch, const float *across,
                                          const float *down, Quad &quad) {
         Lanes<4>::Floats weight, sum_x = {}, sum_y = {};
@@ -257,7 +257,8 @@ public:
 
     WB_INLINE void at(int32_t where, int32_t weights, Quad &quad) const {
         Quad near, far, near_weight, far_weight;
-        const float *values = values_ + static_cast<uint32_t>(where), *across = doubled_ + static_cast<uint32_t>(weights);
+        const float *values = values_ + static_cast<uint32_t>(where);
+        const float *across = doubled_ + static_cast<uint32_t>(weights);
         load(near, values);
         load(far, values + 4);
         load(near_weight, across);

@@ -32,10 +32,12 @@ struct Points {
     void set(const Peak *peaks, int32_t number);
 };
 
-// Some pairs of one limb, of starts and ends of which no more than kMostPlaces are told apart.
+// Of a pair's word.
+constexpr int32_t kLeftBits = 6, kSampleBits = 5, kPlaceBits = 10, kMostPlaces = 1 << kPlaceBits;
+constexpr int32_t kEndShift = kLeftBits + kSampleBits, kStartShift = kEndShift + kPlaceBits;
+
+// Some pairs of one limb, of no more than kMostPlaces starts and as many ends.
 struct Pairs {
-    static const int32_t kLeftBits = 6, kSampleBits = 5, kPlaceBits = 10, kMostPlaces = 1 << kPlaceBits;
-    static const int32_t kEndShift = kLeftBits + kSampleBits, kStartShift = kEndShift + kPlaceBits;
     int32_t size = 0, room = 0;
     // Of a pair that may connect, as one number: how many samples may still fail (at least as many as really may), how
     // many there are, its end and its start. Negative if it cannot.
@@ -67,32 +69,25 @@ WB_INLINE void nearest(const Floats &position, int32_t size, Bits &pixel) {
     pixel = pixel > 0 ? pixel : Bits{};
 }
 
-// The field at four pixels that the reader has found.
+// The field at some pixels that the reader has found, four by four, of which the last may be more than there are.
 template <typename Reader>
-WB_INLINE void read_four(const Reader &reader, const int32_t *where, const int32_t *weights, Lanes<4>::Floats &x,
-                         Lanes<4>::Floats &y) {
-    Quad quads[4];
-    for (int lane = 0; lane < 4; ++lane) reader.at(where[lane], weights[lane], quads[lane]);
-    sums_of(quads, x, y);
+WB_INLINE void read_all(const Reader &reader, const int32_t *where, const int32_t *weights, int32_t count, float *x,
+                        float *y) {
+    for (int32_t i = 0; i < count; i += 4) {
+        Quad quads[4];
+        Lanes<4>::Floats four_x, four_y;
+        for (int lane = 0; lane < 4; ++lane) reader.at(where[i + lane], weights[i + lane], quads[lane]);
+        sums_of(quads, four_x, four_y);
+        store(x + i, four_x);
+        store(y + i, four_y);
+    }
 }
 
 WB_INLINE void absolute(const PairFloats &value, PairFloats &size) {
     size = (PairFloats)((PairBits)value & INT32_MAX);
 }
 
-// Four by four, up to three more than there are.
-template <typename Reader>
-WB_INLINE void read_all(const Reader &reader, const int32_t *where, const int32_t *weights, int32_t count, float *x,
-                        float *y) {
-    for (int32_t i = 0; i < count; i += 4) {
-        Lanes<4>::Floats four_x, four_y;
-        read_four(reader, where + i, weights + i, four_x, four_y);
-        store(x + i, four_x);
-        store(y + i, four_y);
-    }
-}
-
-// Where the lanes that are set go, side by side, by which they are; and how many they are.
+// By which of four lanes are set: an order that has them first, and how many they are.
 struct Orders {
     Lanes<4>::Bits order[16];
     int32_t count[16];
@@ -145,12 +140,12 @@ WB_INLINE void add_start(const ScoringRules &rules, const Reader &reader, const 
     const PairBits lanes = {0, 1, 2, 3, 4, 5, 6, 7};
     const PairFloats from_x = PairFloats{} + sides.start_x[start], from_y = PairFloats{} + sides.start_y[start];
     const PairFloats field_x = PairFloats{} + field.x, field_y = PairFloats{} + field.y;
-    PairBits place = (lanes << Pairs::kEndShift) | (start << Pairs::kStartShift);
+    PairBits place = (lanes << kEndShift) | (start << kStartShift);
     const int32_t size = pairs.size;
     int32_t *words = &pairs.words[size], *where = &pairs.where[size], *weights = &pairs.weights[size];
     float *all_x = &pairs.x[size], *all_y = &pairs.y[size];
     float *steps_x = &pairs.step_x[size], *steps_y = &pairs.step_y[size];
-    for (int32_t i = 0; i < ends; i += kPairLanes, place += kPairLanes << Pairs::kEndShift) {
+    for (int32_t i = 0; i < ends; i += kPairLanes, place += kPairLanes << kEndShift) {
         PairFloats x, y, longest, high;
         PairBits fails;
         load(x, sides.end_x + i);
@@ -169,7 +164,7 @@ WB_INLINE void add_start(const ScoringRules &rules, const Reader &reader, const 
         samples = samples < kSamplesMin ? PairBits{} + kSamplesMin : samples;
         const PairFloats share = __builtin_convertvector(samples, PairFloats), step_x = dx / share, step_y = dy / share;
         const PairFloats middle = __builtin_convertvector(samples >> 1, PairFloats);
-        store(words + i, (spare + fails) | samples << Pairs::kLeftBits | place);
+        store(words + i, (spare + fails) | samples << kLeftBits | place);
         store(all_x + i, from_x);
         store(all_y + i, from_y);
         store(steps_x + i, step_x);
@@ -179,7 +174,8 @@ WB_INLINE void add_start(const ScoringRules &rules, const Reader &reader, const 
     pairs.size += ends;
 }
 
-// Keeps the pairs whose words are not negative, without a branch, which nobody could predict.
+// Keeps the pairs whose words are not negative, without a branch, which nobody could predict. In a loop of its own: one
+// that also judged would wait for what it had just written.
 WB_INLINE void pack(Pairs &pairs) {
     int32_t *words = pairs.words.data(), kept = 0;
     float *x = pairs.x.data(), *y = pairs.y.data(), *step_x = pairs.step_x.data(), *step_y = pairs.step_y.data();
@@ -219,7 +215,7 @@ WB_INLINE void keep_promising(const ScoringRules &rules, const Reader &reader, P
         load(step_y, steps_y + i);
         load(word, words + i);
         judge(rules, x, y, step_x, step_y, fails);
-        store(words + i, (word + fails) | ((word & ((1 << Pairs::kLeftBits) - 1)) + fails) | (lanes >= size - i));
+        store(words + i, (word + fails) | ((word & ((1 << kLeftBits) - 1)) + fails) | (lanes >= size - i));
     }
     pack(pairs);
 }
@@ -239,7 +235,7 @@ WB_INLINE void find_again(const Reader &reader, int eighths, Pairs &pairs) {
         load(step_x, steps_x + i);
         load(step_y, steps_y + i);
         load(word, words + i);
-        const PairBits samples = word >> Pairs::kLeftBits & ((1 << Pairs::kSampleBits) - 1);
+        const PairBits samples = word >> kLeftBits & ((1 << kSampleBits) - 1);
         const PairFloats sample = __builtin_convertvector(samples * eighths >> 3, PairFloats);
         find(reader, x + sample * step_x, y + sample * step_y, where + i, weights + i);
     }
@@ -256,13 +252,13 @@ WB_INLINE void keep_hopeful(const ScoringRules &rules, const Reader &reader, Pai
             std::remove_if(words, words + pairs.size, [](int32_t word) { return word < 0; }) - words);
         return;
     }
-    keep_promising(rules, reader, pairs);
-    for (int eighths : {2, 6, 3, 5, 1, 7}) {
+    const int middle = 4;
+    for (int eighths : {middle, 2, 6, 3, 5, 1, 7}) {
         const int32_t before = pairs.size;
         if (before < few) return;
-        find_again(reader, eighths, pairs);
+        if (eighths != middle) find_again(reader, eighths, pairs);
         keep_promising(rules, reader, pairs);
-        if (before - pairs.size < before / 8) return;  // what is left is scored sooner
+        if (8 * (before - pairs.size) < before + 8) return;  // what is left is scored sooner
     }
 }
 

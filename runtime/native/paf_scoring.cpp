@@ -73,7 +73,8 @@ struct First {
     int32_t start, end;
 };
 
-// Scores some pairs from `next` on, of which all samples find room, and says which is the next.
+// Scores some pairs from `next` on and says which is the next. All their samples are found first, then read, then added
+// up: so none waits for another.
 template <typename Reader>
 WB_INLINE int32_t score_some(const ScoringRules &rules, const Reader &reader, const Peak *starts, const Peak *stops,
                              int32_t limb, First first, int32_t next, Pairs &pairs,
@@ -111,15 +112,15 @@ WB_INLINE void score_limb(const ScoringRules &rules, const Reader &reader, const
     Pairs &pairs = candidates.pairs;
     const Points &from = candidates.starts, &to = candidates.ends;
     read_starts(reader, candidates.starts, pairs);
-    for (First first = {0, 0}; first.end < to.count; first = {0, first.end + Pairs::kMostPlaces}) {
-        const int32_t ends = std::min(to.count - first.end, +Pairs::kMostPlaces);
+    for (First first = {0, 0}; first.end < to.count; first = {0, first.end + kMostPlaces}) {
+        const int32_t ends = std::min(to.count - first.end, kMostPlaces);
         for (int32_t start = 0; start < from.count; ++start) {
             const Sides sides = {&from.x[first.start], &from.y[first.start], &to.x[first.end], &to.y[first.end]};
             candidates.ahead.step();
-            add_start(rules, reader, sides, start - first.start, {from.field_x[start], from.field_y[start]}, ends, pairs);
-            if (start + 1 < from.count && pairs.size + ends <= pairs.room &&
-                start + 1 - first.start < Pairs::kMostPlaces)
-                continue;
+            const Vector field = {from.field_x[start], from.field_y[start]};
+            add_start(rules, reader, sides, start - first.start, field, ends, pairs);
+            const bool full = pairs.size + ends > pairs.room || start + 1 - first.start == kMostPlaces;
+            if (start + 1 < from.count && !full) continue;
             keep_hopeful(rules, reader, pairs);
             for (int32_t next = 0; next < pairs.size;)
                 next = score_some(rules, reader, starts, stops, limb, first, next, pairs, connections);
@@ -203,7 +204,8 @@ void LimbScorer::foresee(const Grid &grid, const Peaks &peaks, const Limb &limb,
     for (const Peak *a = starts; a < starts + peaks.count[ends.first]; ++a) {
         reader.fetch(a->x, a->y);
         for (const Peak *b = stops; b < stops + peaks.count[ends.second]; ++b)
-            reader.fetch(0.5f * (a->x + b->x), 0.5f * (a->y + b->y));
+            for (float share : {0.5f, 0.25f})
+                reader.fetch(a->x + share * (b->x - a->x), a->y + share * (b->y - a->y));
     }
 }
 
