@@ -252,13 +252,13 @@ WB_INLINE void keep_hopeful(const ScoringRules &rules, const Reader &reader, Pai
             std::remove_if(words, words + pairs.size, [](int32_t word) { return word < 0; }) - words);
         return;
     }
-    const int middle = 4;
-    for (int eighths : {middle, 2, 6, 3, 5, 1, 7}) {
+    keep_promising(rules, reader, pairs);
+    for (int eighths : {2, 6, 3, 5, 1, 7}) {
         const int32_t before = pairs.size;
         if (before < few) return;
-        if (eighths != middle) find_again(reader, eighths, pairs);
+        find_again(reader, eighths, pairs);
         keep_promising(rules, reader, pairs);
-        if (8 * (before - pairs.size) < before + 8) return;  // what is left is scored sooner
+        if (8 * (before - pairs.size) < before) return;  // what is left is scored sooner
     }
 }
 
