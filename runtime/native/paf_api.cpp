@@ -91,11 +91,22 @@ void find_peaks(wb_paf &p, const void *heatmaps, const wb_layout &layout) {
 void connect(wb_paf &p, const void *pafs, const wb_layout &layout) {
     p.connections.clear();
     p.scorer.prepare(p.grid, p.model.config);
-    for (int32_t limb = 0; limb < p.model.config.limbs; ++limb) {
-        const Pair ends = p.model.pairs[limb], channels = p.model.channels[limb];
-        if (p.peaks.count[ends.first] == 0 || p.peaks.count[ends.second] == 0) continue;
+    const auto next_limb = [&p](int32_t limb) {
+        const Pair *ends = p.model.pairs.data();
+        while (limb < p.model.config.limbs && !(p.peaks.count[ends[limb].first] && p.peaks.count[ends[limb].second]))
+            ++limb;
+        return limb;
+    };
+    const auto limb_of = [&](int32_t number) {
+        const Pair channels = p.model.channels[number];
         const Field field = {map_of(pafs, layout, channels.first), map_of(pafs, layout, channels.second), layout};
-        p.scorer.score(p.grid, field, p.peaks, limb, ends, p.connections);
+        return Limb{number, p.model.pairs[number], field};
+    };
+    for (int32_t number = next_limb(0), next; number < p.model.config.limbs; number = next) {
+        next = next_limb(number + 1);
+        const bool last = next == p.model.config.limbs;
+        const Limb limb = limb_of(number), then = limb_of(last ? number : next);
+        p.scorer.score(p.grid, p.peaks, limb, last ? nullptr : &then, p.connections);
     }
 }
 

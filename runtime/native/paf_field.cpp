@@ -1,13 +1,9 @@
 #include "paf_field.h"
 
-#include <cmath>
-
 namespace wholebody {
 namespace {
 
 const int32_t kLanes = 8;
-
-inline float usable(float value) { return std::fabs(value) < kLargestCell ? value : 0.0f; }
 
 // A row of both maps, cleaned and padded, x and y side by side.
 WB_CLONES void interleave(const float *x, const float *y, int32_t count, float *out) {
@@ -26,9 +22,10 @@ WB_CLONES void upsample_rows(const Grid &grid, const float *values, ptrdiff_t pi
     for (const Tap &down : grid.rows) {
         const float *cells = values + down.first * pitch;
         for (ptrdiff_t x = 0; x < pitch; x += kLanes) {
-            Floats sum = {};
-            for (int row = 0; row < 4; ++row) {
-                Floats value;
+            Floats sum, value;
+            load(value, cells + x);
+            sum = value * down.weight[0];
+            for (int row = 1; row < 4; ++row) {
                 load(value, cells + row * pitch + x);
                 sum += value * down.weight[row];
             }

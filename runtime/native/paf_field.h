@@ -5,6 +5,7 @@
 #define WHOLEBODY_PAF_FIELD_H
 
 #include <algorithm>
+#include <cmath>
 
 #include "paf_simd.h"
 #include "paf_upsample.h"
@@ -15,6 +16,8 @@ struct Vector {
     float x, y;
 };
 
+inline float usable(float value) { return std::fabs(value) < kLargestCell ? value : 0.0f; }
+
 // The two maps of a limb.
 struct Field {
     const char *x, *y;  // the first value
@@ -22,6 +25,38 @@ struct Field {
 
     // True where both are plain rows of floats.
     bool plain() const { return plain_rows(layout); }
+};
+
+// Brings the maps that are wanted next nearer, a few at a time, while others are worked on.
+class Ahead {
+public:
+    void nothing() { left_ = 0; }
+
+    // `steps`: in how many to be done.
+    void set(const Field &field, int32_t steps) {
+        const int64_t bytes = field.layout.stride_row * field.layout.height;
+        left_ = 0;
+        if (bytes <= 0 || bytes > kMost) return;
+        maps_[0] = field.x;
+        maps_[1] = field.y;
+        left_ = (bytes + kLine - 1) / kLine;
+        at_once_ = (left_ + steps - 1) / steps;
+    }
+
+    WB_INLINE void step() {
+        for (int64_t i = std::min(at_once_, left_); i > 0; --i) {
+            --left_;
+            for (const char *&map : maps_) {
+                __builtin_prefetch(map, 0, 3);
+                map += kLine;
+            }
+        }
+    }
+
+private:
+    static const int64_t kLine = 64, kMost = 1 << 17;
+    const char *maps_[2] = {};
+    int64_t left_ = 0, at_once_ = 0;
 };
 
 // A pixel half summed: x of columns 0 + 2, y of 0 + 2, x of 1 + 3, y of 1 + 3.
@@ -81,48 +116,61 @@ public:
     WB_INLINE void at(int32_t x, int32_t y, Quad &quad) const {
         const Tap &across = columns_[x], &down = rows_[y];
         const int32_t left = across.first - kPad, top = down.first - kPad;
-        if (left < 0 || top < 0 || left + 4 > cells_across_ || top + 4 > cells_down_) {
-            at_edge(left, top, across.weight, down.weight, quad);
-        } else {
-            const ptrdiff_t first = top * pitch_ + left;
-            weighted_cells(x_ + first, y_ + first, pitch_, across.weight, down.weight, quad);
+        const ptrdiff_t first = top * pitch_ + left;
+        if (left < 0 || top < 0 || left + 4 > cells_across_ || top + 4 > cells_down_ ||
+            !weighted_cells(x_ + first, y_ + first, pitch_, across.weight, down.weight, quad))
+            at_worse(left, top, across.weight, down.weight, quad);
+    }
+
+    // Brings what a pixel reads nearer.
+    void fetch(float x, float y) const {
+        const int32_t column = std::max(0, std::min(width - 1, static_cast<int32_t>(x)));
+        const int32_t line = std::max(0, std::min(height - 1, static_cast<int32_t>(y)));
+        const int32_t left = std::max(0, columns_[column].first - kPad), top = rows_[line].first - kPad;
+        for (int32_t row = std::max(0, top); row < std::min(cells_down_, top + 4); ++row) {
+            __builtin_prefetch(x_ + row * pitch_ + left);
+            __builtin_prefetch(y_ + row * pitch_ + left);
         }
     }
 
 private:
-    static WB_INLINE void add_row(const float *cells, float weight, Lanes<4>::Floats &sum) {
+    static WB_INLINE void add_row(const float *cells, float weight, Lanes<4>::Floats &sum, Lanes<4>::Bits &seen) {
         Lanes<4>::Floats value;
         load(value, cells);
-        const Lanes<4>::Bits bits = (Lanes<4>::Bits)value;
-        const Lanes<4>::Bits fits = (Lanes<4>::Floats)(bits & 0x7fffffff) < kLargestCell;
-        sum += (Lanes<4>::Floats)(bits & fits) * weight;
+        seen |= (Lanes<4>::Bits)value;
+        sum += value * weight;
     }
 
-    static WB_INLINE void weighted_cells(const float *x, const float *y, ptrdiff_t pitch, const float *across,
+    // False where a cell may not be usable: seen by the bits of all together, which costs less than to clean each.
+    static WB_INLINE bool weighted_cells(const float *x, const float *y, ptrdiff_t pitch, const float *across,
                                          const float *down, Quad &quad) {
         Lanes<4>::Floats weight, sum_x = {}, sum_y = {};
+        Lanes<4>::Bits seen = {};
         for (int row = 0; row < 4; ++row) {
-            add_row(x + row * pitch, down[row], sum_x);
-            add_row(y + row * pitch, down[row], sum_y);
+            add_row(x + row * pitch, down[row], sum_x, seen);
+            add_row(y + row * pitch, down[row], sum_y, seen);
         }
         load(weight, across);
         sum_x *= weight;
         sum_y *= weight;
         quad = WB_SHUFFLE(sum_x, sum_y, 0, 4, 1, 5) + WB_SHUFFLE(sum_x, sum_y, 2, 6, 3, 7);
+        return static_cast<int32_t>(either<4>(seen) & INT32_MAX) < kLargestBits;
     }
 
-    __attribute__((noinline)) void at_edge(int32_t left, int32_t top, const float *across, const float *down,
-                                           Quad &quad) const {
+    // Of cells beyond the map or not usable.
+    __attribute__((noinline)) void at_worse(int32_t left, int32_t top, const float *across, const float *down,
+                                            Quad &quad) const {
         float x[16], y[16];
         for (int i = 0; i < 16; ++i) {
             const int32_t row = std::max(0, std::min(cells_down_ - 1, top + i / 4));
             const int32_t column = std::max(0, std::min(cells_across_ - 1, left + i % 4));
-            x[i] = x_[row * pitch_ + column];
-            y[i] = y_[row * pitch_ + column];
+            x[i] = usable(x_[row * pitch_ + column]);
+            y[i] = usable(y_[row * pitch_ + column]);
         }
         weighted_cells(x, y, 4, across, down, quad);
     }
 
+    static const int32_t kLargestBits = 0x4e6e6b28;  // of kLargestCell
     const Tap *columns_, *rows_;
     const float *x_, *y_;
     ptrdiff_t pitch_;
@@ -142,7 +190,7 @@ private:
 
 class CellReader {
 public:
-    static const int32_t kLargestStride = 1 << 15;  // two pixels' places within their cells make one number
+    static const int32_t kLargestStride = 1 << 13;  // two pixels' places among the weights make one number
     int32_t height, width;
 
     CellReader(const Grid &grid, const FieldCells &cells)
@@ -155,12 +203,13 @@ public:
         columns_.at(x, column, across);
         columns_.at(y, row, down);  // rows have the same places
         where = row * pitch_ + column * 2;
-        weights = across | down << kDownShift;
+        weights = across << 3 | down << (kDownShift + 3);
     }
 
     WB_INLINE void at(int32_t where, int32_t weights, Quad &quad) const {
-        const float *cell = values_ + where, *across = doubled_ + 8 * (weights & ((1 << kDownShift) - 1));
-        const float *down = doubled_ + 8 * (weights >> kDownShift);
+        const float *cell = values_ + static_cast<uint32_t>(where);
+        const float *across = doubled_ + static_cast<uint16_t>(weights);
+        const float *down = doubled_ + (static_cast<uint32_t>(weights) >> kDownShift);
         Lanes<8>::Floats sum, value, weight;
         Quad near, far;
         load(value, cell);
@@ -177,7 +226,7 @@ public:
     }
 
 private:
-    static const int32_t kDownShift = 15;  // of kLargestStride
+    static const int32_t kDownShift = 16;
     Columns columns_;
     const float *doubled_, *values_;
     int32_t pitch_;
@@ -209,10 +258,12 @@ public:
 
     WB_INLINE void at(int32_t where, int32_t weights, Quad &quad) const {
         Quad near, far, near_weight, far_weight;
-        load(near, values_ + where);
-        load(far, values_ + where + 4);
-        load(near_weight, doubled_ + weights);
-        load(far_weight, doubled_ + weights + 4);
+        const float *values = values_ + static_cast<uint32_t>(where);
+        const float *across = doubled_ + static_cast<uint32_t>(weights);
+        load(near, values);
+        load(far, values + 4);
+        load(near_weight, across);
+        load(far_weight, across + 4);
         quad = near * near_weight + far * far_weight;
     }
 

@@ -93,12 +93,13 @@ public:
         columns_.at(x, column, across);
         columns_.at(y, row, down);  // rows have the same places
         where = row * pitch_ + column * 2;
-        weights = across | down << kDownShift;
+        weights = across << 3 | down << (kDownShift + 3);
     }
 
     WB_INLINE void at(int32_t where, int32_t weights, Quad &quad) const {
-        const float *cell = values_ + where, *across = inner_ + 8 * (weights & ((1 << kDownShift) - 1));
-        const float *down = inner_ + 8 * (weights >> kDownShift);
+        const float *cell = values_ + static_cast<uint32_t>(where);
+        const float *across = inner_ + static_cast<uint16_t>(weights);
+        const float *down = inner_ + (static_cast<uint32_t>(weights) >> kDownShift);
         Quad near, far, weight;
         load(near, cell);
         load(far, cell + pitch_);
@@ -107,7 +108,7 @@ public:
     }
 
 private:
-    static const int32_t kDownShift = 15;  // of CellReader::kLargestStride
+    static const int32_t kDownShift = 16;  // CellReader::kLargestStride allows for it
     Columns columns_;
     const float *inner_, *values_;  // of the weights, and of the cells around a pixel, those that count
     int32_t pitch_;

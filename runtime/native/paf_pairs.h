@@ -32,19 +32,30 @@ struct Points {
     void set(const Peak *peaks, int32_t number);
 };
 
-// Some pairs of one limb.
+// Of a pair's word.
+constexpr int32_t kLeftBits = 6, kSampleBits = 5, kPlaceBits = 10, kMostPlaces = 1 << kPlaceBits;
+constexpr int32_t kEndShift = kLeftBits + kSampleBits, kStartShift = kEndShift + kPlaceBits;
+
+// Some pairs of one limb, of no more than kMostPlaces starts and as many ends.
 struct Pairs {
     int32_t size = 0, room = 0;
+    // Of a pair that may connect, as one number: how many samples may still fail (at least as many as really may), how
+    // many there are, its end and its start. Negative if it cannot.
+    std::vector<int32_t> words;
     std::vector<float> x, y;            // of the start
     std::vector<float> step_x, step_y;  // between samples
-    std::vector<int32_t> samples;       // how many
-    // Those that may connect: their places among the pairs, how many samples may still fail (at least as many as really
-    // may), steps, and of the sample looked at what its reader found and the field.
-    int32_t listed = 0;
-    std::vector<int32_t> places, left, where, weights;
-    std::vector<float> listed_step_x, listed_step_y, field_x, field_y;
+    // What the reader found of the sample looked at, and the field there.
+    std::vector<int32_t> where, weights;
+    std::vector<float> field_x, field_y;
 
+    static int32_t start_of(int32_t word) { return word >> kStartShift; }
+    static int32_t end_of(int32_t word) { return word >> kEndShift & (kMostPlaces - 1); }
     void reserve(int32_t starts, int32_t ends);
+};
+
+// The candidates that the pairs are of.
+struct Sides {
+    const float *start_x, *start_y, *end_x, *end_y;
 };
 
 typedef Lanes<kPairLanes>::Floats PairFloats;
@@ -58,18 +69,17 @@ WB_INLINE void nearest(const Floats &position, int32_t size, Bits &pixel) {
     pixel = pixel > 0 ? pixel : Bits{};
 }
 
-// The field at some pixels that the reader has found, four by four.
+// The field at some pixels that the reader has found, four by four, of which the last may be more than there are.
 template <typename Reader>
-WB_INLINE void read_all(const Reader &reader, int32_t count, Pairs &pairs) {
-    const int32_t *where = pairs.where.data(), *weights = pairs.weights.data();
-    float *field_x = pairs.field_x.data(), *field_y = pairs.field_y.data();
+WB_INLINE void read_all(const Reader &reader, const int32_t *where, const int32_t *weights, int32_t count, float *x,
+                        float *y) {
     for (int32_t i = 0; i < count; i += 4) {
         Quad quads[4];
-        Lanes<4>::Floats x, y;
+        Lanes<4>::Floats four_x, four_y;
         for (int lane = 0; lane < 4; ++lane) reader.at(where[i + lane], weights[i + lane], quads[lane]);
-        sums_of(quads, x, y);
-        store(field_x + i, x);
-        store(field_y + i, y);
+        sums_of(quads, four_x, four_y);
+        store(x + i, four_x);
+        store(y + i, four_y);
     }
 }
 
@@ -77,32 +87,39 @@ WB_INLINE void absolute(const PairFloats &value, PairFloats &size) {
     size = (PairFloats)((PairBits)value & INT32_MAX);
 }
 
-template <typename Vector, typename Value>
-WB_INLINE void get(Vector &vector, const std::vector<Value> &values, int32_t i) {
-    load(vector, values.data() + i);
+// By which of four lanes are set: an order that has them first, and how many they are.
+struct Orders {
+    Lanes<4>::Bits order[16];
+    int32_t count[16];
+
+    Orders() {
+        for (int set = 0; set < 16; ++set) {
+            count[set] = 0;
+            order[set] = Lanes<4>::Bits{};
+            for (int lane = 0; lane < 4; ++lane)
+                if (set >> lane & 1) order[set][count[set]++] = lane;
+        }
+    }
+};
+extern const Orders kOrders;
+
+// Moves four values of `from` to `to`, those chosen first.
+WB_INLINE void move_four(const Lanes<4>::Bits &order, const void *from, void *to) {
+    Lanes<4>::Bits values;
+    load(values, from);
+    WB_PERMUTE(values, order);
+    store(to, values);
 }
 
-template <typename Vector, typename Value>
-WB_INLINE void put(std::vector<Value> &values, int32_t i, const Vector &vector) {
-    store(values.data() + i, vector);
-}
-
-template <typename Vector, typename Value>
-WB_INLINE void gather(Vector &vector, const std::vector<Value> &values, const int32_t *places) {
-    const Value *from = values.data();
-    vector = Vector{from[places[0]], from[places[1]], from[places[2]], from[places[3]],
-                    from[places[4]], from[places[5]], from[places[6]], from[places[7]]};
-}
-
-// Finds the samples at x, y.
+// Finds the pixels at x, y.
 template <typename Reader>
-WB_INLINE void find(const Reader &reader, const PairFloats &x, const PairFloats &y, int32_t i, Pairs &pairs) {
-    PairBits pixel_x, pixel_y, where, weights;
+WB_INLINE void find(const Reader &reader, const PairFloats &x, const PairFloats &y, int32_t *where, int32_t *weights) {
+    PairBits pixel_x, pixel_y, found, found_weights;
     nearest(x, reader.width, pixel_x);
     nearest(y, reader.height, pixel_y);
-    reader.find(pixel_x, pixel_y, where, weights);
-    put(pairs.where, i, where);
-    put(pairs.weights, i, weights);
+    reader.find(pixel_x, pixel_y, found, found_weights);
+    store(where, found);
+    store(weights, found_weights);
 }
 
 // Set where a sample in direction dx, dy is sure to fail, rounding included (that of dx and dy too).
@@ -115,17 +132,24 @@ WB_INLINE void judge(const ScoringRules &rules, const PairFloats &field_x, const
     fails = (least > 0.0f) & ~((along > 0.0f) & (along * along > least * least * (dx * dx + dy * dy)));
 }
 
-// Appends the pairs of one start with all ends, their first sample judged: it is the start itself.
+// Appends the pairs of one start with some ends, their first sample judged, which is the start itself, and their
+// middle one found.
 template <typename Reader>
-WB_INLINE void add_start(const ScoringRules &rules, const Reader &reader, const Points &starts, const Points &ends,
-                         int32_t start, Pairs &pairs) {
-    const PairFloats from_x = PairFloats{} + starts.x[start], from_y = PairFloats{} + starts.y[start];
-    const PairFloats field_x = PairFloats{} + starts.field_x[start], field_y = PairFloats{} + starts.field_y[start];
-    for (int32_t i = 0, out = pairs.size; i < ends.count; i += kPairLanes, out += kPairLanes) {
+WB_INLINE void add_start(const ScoringRules &rules, const Reader &reader, const Sides &sides, int32_t start,
+                         Vector field, int32_t ends, Pairs &pairs) {
+    const PairBits lanes = {0, 1, 2, 3, 4, 5, 6, 7};
+    const PairFloats from_x = PairFloats{} + sides.start_x[start], from_y = PairFloats{} + sides.start_y[start];
+    const PairFloats field_x = PairFloats{} + field.x, field_y = PairFloats{} + field.y;
+    PairBits place = (lanes << kEndShift) | (start << kStartShift);
+    const int32_t size = pairs.size;
+    int32_t *words = &pairs.words[size], *where = &pairs.where[size], *weights = &pairs.weights[size];
+    float *all_x = &pairs.x[size], *all_y = &pairs.y[size];
+    float *steps_x = &pairs.step_x[size], *steps_y = &pairs.step_y[size];
+    for (int32_t i = 0; i < ends; i += kPairLanes, place += kPairLanes << kEndShift) {
         PairFloats x, y, longest, high;
         PairBits fails;
-        get(x, ends.x, i);
-        get(y, ends.y, i);
+        load(x, sides.end_x + i);
+        load(y, sides.end_y + i);
         const PairFloats dx = x - from_x, dy = y - from_y, squared = dx * dx + dy * dy;
         absolute(dx, longest);
         absolute(dy, high);
@@ -140,94 +164,101 @@ WB_INLINE void add_start(const ScoringRules &rules, const Reader &reader, const 
         samples = samples < kSamplesMin ? PairBits{} + kSamplesMin : samples;
         const PairFloats share = __builtin_convertvector(samples, PairFloats), step_x = dx / share, step_y = dy / share;
         const PairFloats middle = __builtin_convertvector(samples >> 1, PairFloats);
-        put(pairs.x, out, from_x);
-        put(pairs.y, out, from_y);
-        put(pairs.step_x, out, step_x);
-        put(pairs.step_y, out, step_y);
-        put(pairs.samples, out, samples);
-        put(pairs.left, out, spare + fails);
-        find(reader, from_x + middle * step_x, from_y + middle * step_y, out, pairs);
+        store(words + i, (spare + fails) | samples << kLeftBits | place);
+        store(all_x + i, from_x);
+        store(all_y + i, from_y);
+        store(steps_x + i, step_x);
+        store(steps_y + i, step_y);
+        find(reader, from_x + middle * step_x, from_y + middle * step_y, where + i, weights + i);
     }
-    pairs.size += ends.count;
+    pairs.size += ends;
 }
 
-// Judges the samples read of the listed pairs, whose steps are given, and keeps those that leave hope.
-template <bool All>
-WB_INLINE void keep_promising(const ScoringRules &rules, const std::vector<float> &steps_x,
-                              const std::vector<float> &steps_y, Pairs &pairs) {
+// Keeps the pairs whose words are not negative, without a branch, which nobody could predict. In a loop of its own: one
+// that also judged would wait for what it had just written.
+WB_INLINE void pack(Pairs &pairs) {
+    int32_t *words = pairs.words.data(), kept = 0;
+    float *x = pairs.x.data(), *y = pairs.y.data(), *step_x = pairs.step_x.data(), *step_y = pairs.step_y.data();
+    const int32_t size = pairs.size;
+    for (int32_t i = 0; i < size; i += 4) {
+        Lanes<4>::Bits word;
+        load(word, words + i);
+        const uint32_t set = lanes_of<4>(word >= 0);
+        const Lanes<4>::Bits order = kOrders.order[set];
+        move_four(order, words + i, words + kept);
+        move_four(order, x + i, x + kept);
+        move_four(order, y + i, y + kept);
+        move_four(order, step_x + i, step_x + kept);
+        move_four(order, step_y + i, step_y + kept);
+        kept += kOrders.count[set];
+    }
+    pairs.size = kept;
+}
+
+// Reads the samples found, judges them and keeps the pairs that have hope left.
+template <typename Reader>
+WB_INLINE void keep_promising(const ScoringRules &rules, const Reader &reader, Pairs &pairs) {
     const PairBits lanes = {0, 1, 2, 3, 4, 5, 6, 7};
-    int32_t kept = 0, *places = pairs.places.data(), *left = pairs.left.data();
-    for (int32_t i = 0; i < pairs.listed; i += kPairLanes) {
-        PairFloats field_x, field_y, step_x, step_y;
-        PairBits fails, spare, place = lanes + i;
-        get(field_x, pairs.field_x, i);
-        get(field_y, pairs.field_y, i);
-        get(step_x, steps_x, i);
-        get(step_y, steps_y, i);
-        get(spare, pairs.left, i);
-        if (!All) get(place, pairs.places, i);
-        judge(rules, field_x, field_y, step_x, step_y, fails);
-        int32_t of[kPairLanes], still[kPairLanes];
-        store(of, place);
-        store(still, (spare + fails) | (lanes >= pairs.listed - i));
-        // Without a branch, which nobody could predict.
-        for (int lane = 0; lane < kPairLanes; ++lane) {
-            places[kept] = of[lane];
-            left[kept] = still[lane];
-            kept += static_cast<int32_t>(~static_cast<uint32_t>(still[lane]) >> 31);
-        }
-    }
-    pairs.listed = kept;
-}
-
-// Lists the pairs of which the middle sample leaves hope.
-template <typename Reader>
-WB_INLINE void look_at_middles(const ScoringRules &rules, const Reader &reader, Pairs &pairs) {
-    pairs.listed = pairs.size;
-    put(pairs.where, pairs.size, PairBits{});
-    put(pairs.weights, pairs.size, PairBits{});
-    read_all(reader, pairs.size, pairs);
-    keep_promising<true>(rules, pairs.step_x, pairs.step_y, pairs);
-}
-
-// Keeps of the listed pairs those of which one more sample, `eighths` of the way, leaves hope.
-template <typename Reader>
-WB_INLINE void look_again(const ScoringRules &rules, const Reader &reader, int eighths, Pairs &pairs) {
-    put(pairs.places, pairs.listed, PairBits{});
-    for (int32_t i = 0; i < pairs.listed; i += kPairLanes) {
+    int32_t *words = pairs.words.data(), *where = pairs.where.data(), *weights = pairs.weights.data();
+    const float *steps_x = pairs.step_x.data(), *steps_y = pairs.step_y.data();
+    float *field_x = pairs.field_x.data(), *field_y = pairs.field_y.data();
+    const int32_t size = pairs.size;
+    store(where + size, PairBits{});
+    store(weights + size, PairBits{});
+    read_all(reader, where, weights, size, field_x, field_y);
+    for (int32_t i = 0; i < size; i += kPairLanes) {
         PairFloats x, y, step_x, step_y;
-        PairBits samples;
-        const int32_t *of = &pairs.places[i];
-        gather(x, pairs.x, of);
-        gather(y, pairs.y, of);
-        gather(step_x, pairs.step_x, of);
-        gather(step_y, pairs.step_y, of);
-        gather(samples, pairs.samples, of);
-        const PairFloats sample = __builtin_convertvector(samples * eighths >> 3, PairFloats);
-        find(reader, x + sample * step_x, y + sample * step_y, i, pairs);
-        put(pairs.listed_step_x, i, step_x);
-        put(pairs.listed_step_y, i, step_y);
+        PairBits fails, word;
+        load(x, field_x + i);
+        load(y, field_y + i);
+        load(step_x, steps_x + i);
+        load(step_y, steps_y + i);
+        load(word, words + i);
+        judge(rules, x, y, step_x, step_y, fails);
+        store(words + i, (word + fails) | ((word & ((1 << kLeftBits) - 1)) + fails) | (lanes >= size - i));
     }
-    read_all(reader, pairs.listed, pairs);
-    keep_promising<false>(rules, pairs.listed_step_x, pairs.listed_step_y, pairs);
+    pack(pairs);
 }
 
-// Lists the pairs that are not ruled out by their first sample and a few more: a wrong pair has nothing at its middle
-// or between.
+// Finds one more sample of each pair, `eighths` of the way.
 template <typename Reader>
-WB_INLINE void list_promising(const ScoringRules &rules, const Reader &reader, Pairs &pairs) {
+WB_INLINE void find_again(const Reader &reader, int eighths, Pairs &pairs) {
+    int32_t *where = pairs.where.data(), *weights = pairs.weights.data();
+    const int32_t *words = pairs.words.data(), size = pairs.size;
+    const float *all_x = pairs.x.data(), *all_y = pairs.y.data();
+    const float *steps_x = pairs.step_x.data(), *steps_y = pairs.step_y.data();
+    for (int32_t i = 0; i < size; i += kPairLanes) {
+        PairFloats x, y, step_x, step_y;
+        PairBits word;
+        load(x, all_x + i);
+        load(y, all_y + i);
+        load(step_x, steps_x + i);
+        load(step_y, steps_y + i);
+        load(word, words + i);
+        const PairBits samples = word >> kLeftBits & ((1 << kSampleBits) - 1);
+        const PairFloats sample = __builtin_convertvector(samples * eighths >> 3, PairFloats);
+        find(reader, x + sample * step_x, y + sample * step_y, where + i, weights + i);
+    }
+}
+
+// Drops the pairs that their first sample rules out, or one of a few more: a wrong pair has nothing at its middle or
+// between.
+template <typename Reader>
+WB_INLINE void keep_hopeful(const ScoringRules &rules, const Reader &reader, Pairs &pairs) {
     const int32_t few = 4;
     if (pairs.size < few) {
-        pairs.listed = pairs.size;
-        put(pairs.places, 0, PairBits{0, 1, 2, 3, 4, 5, 6, 7});
+        const auto words = pairs.words.begin();
+        pairs.size = static_cast<int32_t>(
+            std::remove_if(words, words + pairs.size, [](int32_t word) { return word < 0; }) - words);
         return;
     }
-    look_at_middles(rules, reader, pairs);
+    keep_promising(rules, reader, pairs);
     for (int eighths : {2, 6, 3, 5, 1, 7}) {
-        const int32_t before = pairs.listed;
+        const int32_t before = pairs.size;
         if (before < few) return;
-        look_again(rules, reader, eighths, pairs);
-        if (before - pairs.listed < before / 4) return;  // what is left is scored sooner
+        find_again(reader, eighths, pairs);
+        keep_promising(rules, reader, pairs);
+        if (8 * (before - pairs.size) < before) return;  // what is left is scored sooner
     }
 }
 
@@ -236,13 +267,12 @@ template <typename Reader>
 WB_INLINE void read_starts(const Reader &reader, Points &starts, Pairs &pairs) {
     for (int32_t i = 0; i < starts.count; i += kPairLanes) {
         PairFloats x, y;
-        get(x, starts.x, i);
-        get(y, starts.y, i);
-        find(reader, x, y, i, pairs);
+        load(x, &starts.x[i]);
+        load(y, &starts.y[i]);
+        find(reader, x, y, &pairs.where[i], &pairs.weights[i]);
     }
-    read_all(reader, starts.count, pairs);
-    std::copy(pairs.field_x.begin(), pairs.field_x.begin() + starts.count, starts.field_x.begin());
-    std::copy(pairs.field_y.begin(), pairs.field_y.begin() + starts.count, starts.field_y.begin());
+    read_all(reader, pairs.where.data(), pairs.weights.data(), starts.count, starts.field_x.data(),
+             starts.field_y.data());
 }
 
 }  // namespace wholebody

@@ -9,78 +9,126 @@
 namespace wholebody {
 namespace {
 
-const float kUnsupported = -1;
 // From how many pairs on it pays to copy the field's cells, and how many pairs a value of its upsampled rows costs.
 const int64_t kSomePairs = 40;
 const double kPairsPerValue = 0.07;
 const int32_t kPairsAtOnce = 512;  // whose numbers stay in the nearest cache
+const int32_t kLinesAtOnce = kPairsAtOnce / kSamplesMax;
 
 WB_INLINE int32_t samples_of(float longest) {
     return std::max(kSamplesMin, std::min(kSamplesMax, static_cast<int32_t>(std::sqrt(5.0f * longest) + 0.5f)));
 }
 
-// Mean of the accepted samples of the pair of `a`; kUnsupported as soon as too many were not.
+// A pair's candidates by number, and how it is sampled.
+struct Line {
+    int32_t first, second, samples;
+    float distance;
+    Vector unit;
+};
+
+// The accepted samples of a line, added one by one and in order, as OpenPose adds them; and how many they are.
+struct Support {
+    float sum;
+    int32_t accepted;
+};
+
+// Finds the samples of the line from a to b.
 template <typename Reader>
-WB_INLINE float mean_of(const ScoringRules &rules, const Reader &reader, const Peak &a, Vector step, Vector unit,
-                        int32_t count) {
-    typedef Lanes<4>::Bits Bits;
-    typedef Lanes<4>::Floats Floats;
-    Bits samples = {0, 1, 2, 3};
-    float sum = 0;
-    int32_t accepted = 0;
-    for (int32_t begun = 0; begun < count; begun += 4, samples += 4) {
-        const Floats sample = __builtin_convertvector(samples, Floats);
-        Bits x, y, where, weights;
-        nearest(a.x + sample * step.x, reader.width, x);
-        nearest(a.y + sample * step.y, reader.height, y);
-        reader.find(x, y, where, weights);
-        Quad quads[4];
-        Floats field_x, field_y;
-        for (int lane = 0; lane < 4; ++lane) reader.at(where[lane], weights[lane], quads[lane]);
-        sums_of(quads, field_x, field_y);
-        Floats dots = unit.x * field_x + unit.y * field_y;
-        const Bits passes = (dots > rules.threshold) & (samples < count);
-        dots = (Floats)((Bits)dots & passes);
-        // One by one and in order, as OpenPose adds them.
-        for (int lane = 0; lane < 4; ++lane) {
-            sum += dots[lane];
-            accepted -= passes[lane];
-        }
-        if (std::min(count, begun + 4) - accepted > rules.spare[count]) return kUnsupported;
-    }
-    return sum / static_cast<float>(accepted);
+WB_INLINE void draw(const Reader &reader, const Peak &a, const Peak &b, Line &line, int32_t *where, int32_t *weights) {
+    const float dx = b.x - a.x, dy = b.y - a.y;
+    line.distance = std::sqrt(dx * dx + dy * dy);
+    line.unit = {dx / line.distance, dy / line.distance};
+    line.samples = samples_of(std::max(std::fabs(dx), std::fabs(dy)));
+    const float share = static_cast<float>(line.samples), step_x = dx / share, step_y = dy / share;
+    PairFloats sample = {0, 1, 2, 3, 4, 5, 6, 7};
+    for (int32_t i = 0; i < line.samples; i += kPairLanes, sample += static_cast<float>(kPairLanes))
+        find(reader, a.x + sample * step_x, a.y + sample * step_y, where + i, weights + i);
 }
 
+WB_INLINE Support support_of(const ScoringRules &rules, const Line &line, const float *field_x, const float *field_y) {
+    PairBits samples = {0, 1, 2, 3, 4, 5, 6, 7}, accepted = {};
+    Support support = {0, 0};
+    for (int32_t i = 0; i < line.samples; i += kPairLanes, samples += kPairLanes) {
+        PairFloats x, y;
+        load(x, field_x + i);
+        load(y, field_y + i);
+        const PairFloats dots = line.unit.x * x + line.unit.y * y;
+        const PairBits passes = (dots > rules.threshold) & (samples < line.samples);
+        float kept[kPairLanes];
+        store(kept, (PairBits)dots & passes);
+        for (float dot : kept) support.sum += dot;
+        accepted -= passes;
+    }
+    for (int lane = 0; lane < kPairLanes; ++lane) support.accepted += accepted[lane];
+    return support;
+}
+
+WB_INLINE float score_of(const ScoringRules &rules, const Line &line, const Support &support) {
+    if (!(line.distance > kEpsilon)) return 0;
+    if (line.samples - support.accepted <= rules.spare[line.samples])
+        return support.sum / static_cast<float>(support.accepted);
+    return static_cast<double>(line.distance) < rules.near ? rules.near_score : 0;
+}
+
+// The candidates that the pairs count theirs from.
+struct First {
+    int32_t start, end;
+};
+
+// Scores some pairs from `next` on and says which is the next. All their samples are found first, then read, then added
+// up: so none waits for another.
 template <typename Reader>
-WB_INLINE float score_pair(const ScoringRules &rules, const Reader &reader, const Peak &a, const Peak &b) {
-    const float dx = b.x - a.x, dy = b.y - a.y;
-    const float distance = std::sqrt(dx * dx + dy * dy);
-    if (!(distance > kEpsilon)) return 0;
-    const int32_t count = samples_of(std::max(std::fabs(dx), std::fabs(dy)));
-    const float share = static_cast<float>(count);
-    const float mean = mean_of(rules, reader, a, {dx / share, dy / share}, {dx / distance, dy / distance}, count);
-    if (mean != kUnsupported) return mean;
-    return static_cast<double>(distance) < rules.near ? rules.near_score : 0;
+WB_INLINE int32_t score_some(const ScoringRules &rules, const Reader &reader, const Peak *starts, const Peak *stops,
+                             int32_t limb, First first, int32_t next, Pairs &pairs,
+                             std::vector<Connection> &connections) {
+    Line lines[kLinesAtOnce];
+    int32_t *where = pairs.where.data(), *weights = pairs.weights.data();
+    float *field_x = pairs.field_x.data(), *field_y = pairs.field_y.data();
+    const int32_t number = std::min(kLinesAtOnce, pairs.size - next);
+    int32_t samples = 0;
+    for (int k = 0; k < number; ++k) {
+        Line &line = lines[k];
+        line.first = first.start + Pairs::start_of(pairs.words[next + k]);
+        line.second = first.end + Pairs::end_of(pairs.words[next + k]);
+        draw(reader, starts[line.first], stops[line.second], line, where + samples, weights + samples);
+        samples += line.samples;
+    }
+    store(where + samples, PairBits{});
+    store(weights + samples, PairBits{});
+    read_all(reader, where, weights, samples, field_x, field_y);
+    for (int k = 0; k < number; ++k) {
+        const Line &line = lines[k];
+        const float paf = score_of(rules, line, support_of(rules, line, field_x, field_y));
+        field_x += line.samples;
+        field_y += line.samples;
+        if (paf > kEpsilon)
+            connections.push_back({total_of(paf, starts[line.first], stops[line.second]), paf, limb, line.first,
+                                   line.second});
+    }
+    return next + number;
 }
 
 template <typename Reader>
 WB_INLINE void score_limb(const ScoringRules &rules, const Reader &reader, const Peak *starts, const Peak *stops,
                           int32_t limb, Candidates &candidates, std::vector<Connection> &connections) {
     Pairs &pairs = candidates.pairs;
-    const int32_t number = candidates.starts.count, ends = candidates.ends.count;
+    const Points &from = candidates.starts, &to = candidates.ends;
     read_starts(reader, candidates.starts, pairs);
-    for (int32_t start = 0, earliest = 0; start < number; ++start) {
-        add_start(rules, reader, candidates.starts, candidates.ends, start, pairs);
-        if (start + 1 < number && pairs.size + ends <= pairs.room) continue;
-        list_promising(rules, reader, pairs);
-        for (int32_t i = 0; i < pairs.listed; ++i) {
-            const int32_t first = earliest + pairs.places[i] / ends, second = pairs.places[i] % ends;
-            const Peak &a = starts[first], &b = stops[second];
-            const float paf = score_pair(rules, reader, a, b);
-            if (paf > kEpsilon) connections.push_back({total_of(paf, a, b), paf, limb, first, second});
+    for (First first = {0, 0}; first.end < to.count; first = {0, first.end + kMostPlaces}) {
+        const int32_t ends = std::min(to.count - first.end, kMostPlaces);
+        for (int32_t start = 0; start < from.count; ++start) {
+            const Sides sides = {&from.x[first.start], &from.y[first.start], &to.x[first.end], &to.y[first.end]};
+            candidates.ahead.step();
+            const Vector field = {from.field_x[start], from.field_y[start]};
+            add_start(rules, reader, sides, start - first.start, field, ends, pairs);
+            const bool full = pairs.size + ends > pairs.room || start + 1 - first.start == kMostPlaces;
+            if (start + 1 < from.count && !full) continue;
+            keep_hopeful(rules, reader, pairs);
+            for (int32_t next = 0; next < pairs.size;)
+                next = score_some(rules, reader, starts, stops, limb, first, next, pairs, connections);
+            pairs.size = 0;
+            first.start = start + 1;
         }
-        pairs.size = 0;
-        earliest = start + 1;
     }
 }
 
@@ -111,7 +159,18 @@ WB_CLONES void score_linear_by_cells(const ScoringRules &rules, const LinearRead
     score_limb(rules, reader, starts, stops, limb, candidates, connections);
 }
 
+int64_t pairs_of(const Peaks &peaks, const Limb &limb) {
+    return peaks.count[limb.ends.first] * static_cast<int64_t>(peaks.count[limb.ends.second]);
+}
+
+// Whether a limb's maps are read where they lie.
+bool in_place(const Peaks &peaks, const Limb &limb) {
+    return pairs_of(peaks, limb) < kSomePairs && limb.field.plain();
+}
+
 }  // namespace
+
+const Orders kOrders;
 
 void ScoringRules::prepare(const Grid &grid, const wb_paf_config &config) {
     certain = 0;
@@ -142,39 +201,57 @@ void Points::set(const Peak *peaks, int32_t number) {
 
 void Pairs::reserve(int32_t starts, int32_t ends) {
     size = 0;
-    room = std::max(kPairsAtOnce, std::max(starts, ends));
+    room = std::max(kPairsAtOnce, std::max(starts, std::min(ends, +kMostPlaces)));
     const size_t most = static_cast<size_t>(room) + 2 * kPairLanes;
-    for (std::vector<float> *values : {&x, &y, &step_x, &step_y, &listed_step_x, &listed_step_y, &field_x, &field_y})
-        values->resize(most);
-    for (std::vector<int32_t> *values : {&samples, &places, &left, &where, &weights})
-        values->resize(most);
+    for (std::vector<float> *values : {&x, &y, &step_x, &step_y, &field_x, &field_y}) values->resize(most);
+    for (std::vector<int32_t> *values : {&words, &where, &weights}) values->resize(most);
 }
 
-void LimbScorer::score(const Grid &grid, const Field &field, const Peaks &peaks, int32_t limb, Pair ends,
+void LimbScorer::foresee(const Grid &grid, const Peaks &peaks, const Limb &limb, int32_t steps) {
+    const Pair ends = limb.ends;
+    if (!in_place(peaks, limb)) {
+        candidates_.ahead.set(limb.field, steps);
+        return;
+    }
+    const MapReader reader(grid, limb.field);
+    const Peak *starts = peaks.of(ends.first), *stops = peaks.of(ends.second);
+    for (const Peak *a = starts; a < starts + peaks.count[ends.first]; ++a) {
+        reader.fetch(a->x, a->y);
+        for (const Peak *b = stops; b < stops + peaks.count[ends.second]; ++b)
+            for (float share : {0.5f, 0.25f})
+                reader.fetch(a->x + share * (b->x - a->x), a->y + share * (b->y - a->y));
+    }
+}
+
+void LimbScorer::score(const Grid &grid, const Peaks &peaks, const Limb &limb, const Limb *next,
                        std::vector<Connection> &connections) {
+    const Pair ends = limb.ends;
     const Peak *starts = peaks.of(ends.first), *stops = peaks.of(ends.second);
     candidates_.starts.set(starts, peaks.count[ends.first]);
     candidates_.ends.set(stops, peaks.count[ends.second]);
     candidates_.pairs.reserve(peaks.count[ends.first], peaks.count[ends.second]);
-    const int64_t pairs = peaks.count[ends.first] * static_cast<int64_t>(peaks.count[ends.second]);
-    if (pairs < kSomePairs && field.plain()) {
+    candidates_.ahead.nothing();
+    if (next) foresee(grid, peaks, *next, peaks.count[ends.first]);
+    if (in_place(peaks, limb)) {
         if (grid.linear)
-            score_linear_by_maps(rules_, LinearMapReader(grid, field), starts, stops, limb, candidates_, connections);
+            score_linear_by_maps(rules_, LinearMapReader(grid, limb.field), starts, stops, limb.number, candidates_,
+                                 connections);
         else
-            score_by_maps(rules_, MapReader(grid, field), starts, stops, limb, candidates_, connections);
+            score_by_maps(rules_, MapReader(grid, limb.field), starts, stops, limb.number, candidates_, connections);
         return;
     }
-    cells_.load(field);
-    if (grid.linear && grid.stride <= CellReader::kLargestStride) {
-        score_linear_by_cells(rules_, LinearReader(grid, cells_), starts, stops, limb, candidates_, connections);
+    cells_.load(limb.field);
+    const bool short_strides = grid.stride <= CellReader::kLargestStride;
+    if (grid.linear && short_strides) {
+        score_linear_by_cells(rules_, LinearReader(grid, cells_), starts, stops, limb.number, candidates_, connections);
         return;
     }
-    const bool few = static_cast<double>(pairs) < kPairsPerValue * grid.height * cells_.pitch;
-    if (few && grid.stride <= CellReader::kLargestStride) {
-        score_by_cells(rules_, CellReader(grid, cells_), starts, stops, limb, candidates_, connections);
+    const bool few = static_cast<double>(pairs_of(peaks, limb)) < kPairsPerValue * grid.height * cells_.pitch;
+    if (few && short_strides) {
+        score_by_cells(rules_, CellReader(grid, cells_), starts, stops, limb.number, candidates_, connections);
     } else {
         rows_.upsample(grid, cells_);
-        score_by_rows(rules_, RowReader(grid, rows_), starts, stops, limb, candidates_, connections);
+        score_by_rows(rules_, RowReader(grid, rows_), starts, stops, limb.number, candidates_, connections);
     }
 }
 

@@ -13,16 +13,26 @@ inline float total_of(float paf, const Peak &a, const Peak &b) { return paf + 0.
 struct Candidates {
     Points starts, ends;
     Pairs pairs;
+    Ahead ahead;
+};
+
+struct Limb {
+    int32_t number;
+    Pair ends;
+    Field field;
 };
 
 class LimbScorer {
 public:
     void prepare(const Grid &grid, const wb_paf_config &config) { rules_.prepare(grid, config); }
-    // Appends the accepted connections of one limb.
-    void score(const Grid &grid, const Field &field, const Peaks &peaks, int32_t limb, Pair ends,
+    // Appends the accepted connections of one limb. `next`: what is scored after it, or null.
+    void score(const Grid &grid, const Peaks &peaks, const Limb &limb, const Limb *next,
                std::vector<Connection> &connections);
 
 private:
+    // Brings what a limb reads nearer, or begins to.
+    void foresee(const Grid &grid, const Peaks &peaks, const Limb &limb, int32_t steps);
+
     ScoringRules rules_;
     Candidates candidates_;
     FieldCells cells_;

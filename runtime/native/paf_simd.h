@@ -16,10 +16,13 @@
 #define WB_INLINE inline __attribute__((always_inline))
 // Four lanes chosen among those of a (0 to 3) and b (4 to 7).
 // WB_SHUFFLE_8: eight lanes among those of a.
+// WB_PERMUTE: the lanes of a in another order, which is known only now.
 #if defined(__clang__)
+#define WB_PERMUTE(a, order) a = decltype(a){a[(order)[0]], a[(order)[1]], a[(order)[2]], a[(order)[3]]}
 #define WB_SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
 #define WB_SHUFFLE_8(a, ...) __builtin_shufflevector(a, a, __VA_ARGS__)
 #else
+#define WB_PERMUTE(a, order) a = __builtin_shuffle(a, order)
 #define WB_SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, (Lanes<4>::Bits{i, j, k, l}))
 #define WB_SHUFFLE_8(a, ...) __builtin_shuffle(a, (Lanes<8>::Bits{__VA_ARGS__}))
 #endif
@@ -77,7 +80,11 @@ WB_INLINE uint32_t lanes_of<8>(const Lanes<8>::Bits &set) {
 
 template <>
 WB_INLINE uint32_t lanes_of<4>(const Lanes<4>::Bits &set) {
+#if defined(__SSE__)
+    return static_cast<uint32_t>(__builtin_ia32_movmskps((Lanes<4>::Floats)set));
+#else
     return either<4>(set & Lanes<4>::Bits{1, 2, 4, 8});
+#endif
 }
 
 }  // namespace wholebody
