@@ -28,16 +28,14 @@ WB_CLONES void mark_row(const float *cells, int32_t width, const Levels levels, 
             some |= (Floats)((Bits)values[i] & INT32_MAX) > least;
         }
         if (!any<8>(some)) continue;
-        uint64_t bits[2] = {};
+        Bits high_bits = {}, far_bits = {};
         for (int i = 0; i < group / 8; ++i) {
-            const Bits high_bits = (values[i] > levels.high) & ones;
-            const Bits far_bits = ((values[i] > levels.corner) | (values[i] < -levels.low)) & (ones << 8);
-            const uint64_t set = either<8>(high_bits | far_bits);
-            for (int kind = 0; kind < 2; ++kind) bits[kind] |= (set >> (8 * kind) & 255) << (8 * i);
+            high_bits |= (values[i] > levels.high) & (ones << (8 * i));
+            far_bits |= ((values[i] > levels.corner) | (values[i] < -levels.low)) & (ones << (8 * i));
         }
         const uint64_t within = width - from < group ? (uint64_t{1} << (width - from)) - 1 : 0xffffffffu;
-        high[from / PatchMarks::kWord] |= (bits[0] & within) << (from % PatchMarks::kWord);
-        far[from / PatchMarks::kWord] |= (bits[1] & within) << (from % PatchMarks::kWord);
+        high[from / PatchMarks::kWord] |= (either<8>(high_bits) & within) << (from % PatchMarks::kWord);
+        far[from / PatchMarks::kWord] |= (either<8>(far_bits) & within) << (from % PatchMarks::kWord);
     }
 }
 
