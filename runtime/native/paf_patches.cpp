@@ -8,7 +8,8 @@
 namespace wholebody {
 namespace {
 
-const float kRounding = 1e-5f;  // more than a pixel's, relative to the largest cell
+// More than a pixel's rounding where the largest cell is given; the smallest floats are rounded more than others.
+inline float slack_of(float largest) { return 1e-5f * largest + 1e-36f; }
 
 template <int Stride>
 WB_INLINE void column_of(const float *cells, ptrdiff_t pitch, const typename Lanes<Stride>::Floats down[4],
@@ -265,7 +266,7 @@ bool PatchSearch::prepare(const Grid &grid) {
 
 // What patches are judged by whose largest cell is given.
 PatchRules PatchSearch::rules_of(float largest) const {
-    const float slack = kRounding * largest;
+    const float slack = slack_of(largest);
     const float step = 1.0f / static_cast<float>(stride_), rise = 4 * slack;  // from pixel to pixel: twice enough
     PatchRules rules;
     rules.third = third_;
@@ -282,7 +283,7 @@ const std::vector<int32_t> &PatchSearch::find(const Grid &grid, const Plane &pla
     const uint64_t *patches = marks_.row(plane, row);
     const float largest = marks_.largest(row);
     const auto run = stride_ == 8 ? search_8 : search_4;
-    run(*this, {grid, plane, row, rules_of(largest), kRounding * largest, patches}, found_);
+    run(*this, {grid, plane, row, rules_of(largest), slack_of(largest), patches}, found_);
     std::sort(found_.begin(), found_.end());
     return found_;
 }

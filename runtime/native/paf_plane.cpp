@@ -50,8 +50,8 @@ struct HalfCells {
     }
 };
 
-WB_INLINE float largest_of(Floats values) {
-    Floats other = WB_SHUFFLE_8(values, 4, 5, 6, 7, 0, 1, 2, 3);
+WB_INLINE float largest_of(const Floats &all) {
+    Floats values = all, other = WB_SHUFFLE_8(values, 4, 5, 6, 7, 0, 1, 2, 3);
     values = values > other ? values : other;
     other = WB_SHUFFLE_8(values, 2, 3, 0, 1, 6, 7, 4, 5);
     values = values > other ? values : other;
