@@ -76,9 +76,13 @@ def surfaces(shape, rng):
     ridge = np.exp(-((x - width / 2) * .8 + (y - height / 2) * .6) ** 2) * (1 + .01 * np.sin(x * .6 - y * .8))
     outlier = blobs.copy()
     outlier[height // 2, width // 3] = 1e6
+    on_cells = np.max([np.exp(-((x - rng.integers(2 * width) / 2) ** 2 + (y - rng.integers(2 * height) / 2) ** 2) / 1.5)
+                       for _ in range(8)], axis=0)
     return np.array([blobs, blobs + rng.normal(0, .02, shape), rng.normal(0, .1, shape), np.minimum(blobs, .2),
                      np.round(blobs * 5) / 5, ridge, x * .01 + y * .02, outlier, rng.integers(-2, 3, shape) * .1,
-                     (rng.random(shape) < .1) * rng.uniform(-1, 1, shape)], np.float32)
+                     (rng.random(shape) < .1) * rng.uniform(-1, 1, shape), on_cells * rng.uniform(.06, 1),
+                     on_cells * rng.uniform(.045, .07), .05 + rng.normal(0, 1e-7, shape), ridge + x * 1e-7,
+                     sum(blob(rng.uniform(.6, 1.2)) for _ in range(20)), on_cells * 1e-43], np.float32)
 
 
 @pytest.mark.parametrize("options", [{}, {"kernel": "catmull-rom", "border": "cuda"}, {"nms_threshold": 0.},
@@ -94,6 +98,22 @@ def test_peaks_of_any_surface_are_the_bytes_of_the_upsampled_map_s(stride, optio
         found, expected = (decoder(skeleton, backend, stride=stride, **options).candidates(heat)
                            for backend in ("native", "numpy"))
         assert shape != (17, 70) or sum(map(len, expected)) > 50
+        assert [peaks.tobytes() for peaks in found] == [peaks.tobytes() for peaks in expected]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("threshold", [0., .05, .3])
+@pytest.mark.parametrize("kernel", ["opencv", "catmull-rom"])
+@pytest.mark.parametrize("stride", [4, 8])
+def test_so_are_those_of_many_surfaces(stride, kernel, threshold, decoder, skeleton_of, native):
+    skeleton, rng = skeleton_of("COCO_18"), np.random.default_rng([stride, int(100 * threshold)])
+    for _ in range(150):
+        shape = tuple(rng.integers(3, (25, 72)))
+        heat = np.zeros((skeleton.heatmap_channels,) + shape, np.float32)
+        drawn = surfaces(shape, rng)
+        heat[:len(drawn)] = drawn * rng.choice([.1, 1, 1, 1000])
+        found, expected = (decoder(skeleton, backend, stride=stride, kernel=kernel, nms_threshold=threshold,
+                                   max_peaks=4000).candidates(heat) for backend in ("native", "numpy"))
         assert [peaks.tobytes() for peaks in found] == [peaks.tobytes() for peaks in expected]
 
 
