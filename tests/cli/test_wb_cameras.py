@@ -91,10 +91,11 @@ def test_on_stdout_there_are_lines_alone(tmp_path, rig, capsys):
 
 @pytest.mark.parametrize("words, said", [
     (["--json-3d", "x.jsonl"], "add --cameras DIR"),
-    (["--cameras", "CAMERAS", "--json-lines"], "both write to stdout"),
+    (["--cameras", "CAMERAS", "--json-lines"], "--json-3d - and --json-lines both write to stdout; name a file"),
+    (["--cameras", "CAMERAS", "--json"], "--json-3d - and --json both write to stdout; name a file"),
     (["--cameras", "CAMERAS", "--least-views", "4"], "there are 3 cameras"),
     (["--cameras", "CAMERAS", "TWO"], "holds 3 cameras \\(a, b, c\\), and 2 sources were given"),
-], ids=["no cameras", "stdout twice", "too many views", "a source missing"])
+], ids=["no cameras", "lines twice", "stdout twice", "too many views", "a source missing"])
 def test_what_does_not_fit_is_one_line(tmp_path, rig, capsys, words, said):
     for camera in TRUE:
         write_camera(tmp_path, camera)
@@ -104,6 +105,13 @@ def test_what_does_not_fit_is_one_line(tmp_path, rig, capsys, words, said):
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert re.search(said, err)
+
+
+def test_cameras_are_read_before_the_network(tmp_path, rig, capsys):
+    (tmp_path / "net.onnx").write_bytes(b"this opens as nothing")
+    words = ["--engine", str(tmp_path / "net.onnx"), "--cameras", str(tmp_path / "nowhere")]
+    assert run.main(words + sources(rig[0])) == 1
+    assert "nowhere" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("words, said", [

@@ -182,6 +182,13 @@ def test_people_are_followed_in_every_way(place, capsys, words):
     assert all("id" in person for line in lines for person in line["people"])
 
 
+def test_one_output_at_a_time_goes_to_stdout(place, capsys):
+    assert run("--engine", "net.onnx", "--source", "one.png", "--json", "--json-lines") == 1
+    assert "--json-lines and --json both write to stdout; give --json a DIR" in capsys.readouterr().err
+    assert run("--engine", "net.onnx", "--source", "one.png", "--json", "out", "--json-lines") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
 def test_looks_are_for_the_way_that_looks(place, capsys):
     assert run("--engine", "net.onnx", "--source", "one.png", "--track", "--looks", "colours") == 1
     assert "--looks is for --track alphapose" in capsys.readouterr().err

@@ -4,6 +4,7 @@ import re
 from typing import TYPE_CHECKING, Optional, Sequence
 
 if TYPE_CHECKING:
+    from wholebody.runtime.multiview import Rig
     from wholebody.runtime.multiview.moments import Moments
     from wholebody.runtime.sources import Source
 
@@ -23,27 +24,31 @@ def add_multiview(parser: argparse.ArgumentParser) -> None:
                        help="frames of live cameras taken within so many milliseconds are one moment")
 
 
-def open_moments(args: argparse.Namespace, sources: "Sequence[Source]") -> "Optional[Moments]":
-    """What brings the sources' results together; None where nobody asked for it."""
+def read_rig(args: argparse.Namespace) -> "Optional[Rig]":
+    """The cameras, of which each has a --source; None where nobody asked for them."""
     from wholebody.errors import CameraError
     if args.cameras is None:
         if args.json_3d:
             raise CameraError("--json-3d needs to know where the cameras stand; add --cameras DIR (see wb-cameras)")
         return None
     args.json_3d = args.json_3d or ["-"]
-    if "-" in args.json_3d and args.json_lines:
-        raise CameraError("--json-3d - and --json-lines both write to stdout; name a file: --json-3d people.jsonl")
     from wholebody.runtime.multiview import Rig, TriangulationOptions, read_cameras
-    from wholebody.runtime.multiview.moments import Moments
-    from wholebody.runtime.multiview.writing import make_sinks
     cameras = read_cameras(args.cameras)
     names = ", ".join(camera.name for camera in cameras)
-    if len(sources) != len(cameras):
+    if len(args.source) != len(cameras):
         raise CameraError("%s holds %d cameras (%s), and %d sources were given; give a --source for each, in that order"
-                          % (args.cameras, len(cameras), names, len(sources)))
+                          % (args.cameras, len(cameras), names, len(args.source)))
     if args.least_views > len(cameras):
         raise CameraError("--least-views %d: there are %d cameras (%s)" % (args.least_views, len(cameras), names))
-    rig = Rig(cameras, TriangulationOptions(least_views=args.least_views))
+    return Rig(cameras, TriangulationOptions(least_views=args.least_views))
+
+
+def open_moments(args: argparse.Namespace, rig: "Optional[Rig]", sources: "Sequence[Source]") -> "Optional[Moments]":
+    """What brings the sources' results together, where there are cameras."""
+    if rig is None:
+        return None
+    from wholebody.runtime.multiview.moments import Moments
+    from wholebody.runtime.multiview.writing import make_sinks
     return Moments(rig, make_sinks(args.json_3d, args.overwrite), sources[0].live, args.apart / 1e3)
 
 

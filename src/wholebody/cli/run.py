@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, List, Optional, Sequence, Union
 
 from wholebody.cli.frame import INTERRUPTED, OK, REFUSED, RUN_ERROR, Parser, run_command
-from wholebody.cli.multiview_flags import add_multiview, open_moments
+from wholebody.cli.multiview_flags import add_multiview, open_moments, read_rig
 from wholebody.cli.part_flags import add_parts, part_options
 from wholebody.cli.topdown_flags import add_topdown, topdown_options
 
@@ -121,9 +121,8 @@ def _add_outputs(output: "argparse._ArgumentGroup") -> None:
 
 def _run(args: argparse.Namespace) -> int:
     from wholebody.cli.progress import LiveLine, Progress
-    from wholebody.cli.run_outputs import make_sinks, web_address
+    from wholebody.cli.run_outputs import check_outputs, make_sinks, web_address
     from wholebody.default_model import default_model_path
-    from wholebody.errors import OutputError
     from wholebody.runtime.live_status import LiveStatus
     from wholebody.runtime.parts.opening import open_whole
     from wholebody.runtime.pipeline import Feed, PipelineOptions, run_feeds
@@ -132,10 +131,10 @@ def _run(args: argparse.Namespace) -> int:
     from wholebody.runtime.web import WebPreview
     if args.engine is None:
         args.engine = default_model_path()
-    if args.write_heatmaps and (args.face or args.hands):
-        raise OutputError("--write-heatmaps writes the maps of one network: leave --face and --hands out")
+    check_outputs(args)
     web = web_address(args)
     with contextlib.ExitStack() as stack:
+        rig = read_rig(args)
         sources = [stack.enter_context(open_source(path, args.reconnect)) for path in args.source]
         estimate = stack.enter_context(open_whole(
             args.engine, net_resolution=args.net_resolution, threads=args.threads,
@@ -150,7 +149,7 @@ def _run(args: argparse.Namespace) -> int:
         if web is not None:
             preview = stack.enter_context(WebPreview(web, status, estimate.skeleton))
             sinks = [own + [sink] for own, sink in zip(sinks, preview.sinks)]
-        moments = open_moments(args, sources)
+        moments = open_moments(args, rig, sources)
         if moments is not None:
             sinks = [own + [view] for own, view in zip(sinks, moments.views())]
         progress: Union[LiveLine, Progress] = LiveLine(status, args.quiet)

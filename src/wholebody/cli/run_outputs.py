@@ -12,6 +12,19 @@ if TYPE_CHECKING:
     from wholebody.runtime.web import WebAddress
 
 
+def check_outputs(args: argparse.Namespace) -> None:
+    """Refuses outputs that do not go together, before anything is opened."""
+    from wholebody.errors import OutputError
+    if args.write_heatmaps and (args.face or args.hands):
+        raise OutputError("--write-heatmaps writes the maps of one network: leave --face and --hands out")
+    in_space = args.cameras is not None and (not args.json_3d or STDOUT in args.json_3d)
+    on_stdout = [flag for flag, there in (("--json", STDOUT in args.json), ("--json-lines", args.json_lines),
+                                          ("--json-3d -", in_space)) if there]
+    if len(on_stdout) > 1:
+        advice = "name a file: --json-3d people.jsonl" if in_space else "give --json a DIR, or leave one out"
+        raise OutputError("%s and %s both write to stdout; %s" % (on_stdout[-1], on_stdout[0], advice))
+
+
 def make_sinks(args: argparse.Namespace, sources: "Sequence[Source]", has_background: bool) -> "List[List[Sink]]":
     """The sinks of each source."""
     if len(sources) == 1:

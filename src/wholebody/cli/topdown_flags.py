@@ -3,6 +3,8 @@ import argparse
 import re
 from typing import Any, Dict
 
+from wholebody.cli.values import part_of
+
 POSE_NMS = ("oks", "soft-oks", "alphapose", "none")  # as wholebody.runtime.topdown.estimator has them
 _NAMES = ("detector", "boxes", "whole_frame", "box_score", "box_overlap", "people_at_once", "pose_nms")
 
@@ -15,8 +17,8 @@ def add_topdown(parser: argparse.ArgumentParser) -> "argparse._MutuallyExclusive
     where.add_argument("--boxes", metavar="FILE.json", default="",
                        help="boxes from a file: COCO results or annotations")
     where.add_argument("--whole-frame", action="store_true", help="one person fills the frame")
-    group.add_argument("--box-score", type=_part, default=0.1, metavar="S", help="the least score of a box")
-    group.add_argument("--box-overlap", type=_part, default=0.6, metavar="S",
+    group.add_argument("--box-score", type=part_of, default=0.1, metavar="S", help="the least score of a box")
+    group.add_argument("--box-overlap", type=part_of, default=0.6, metavar="S",
                        help="of two boxes that overlap by more (intersection over union) the lesser goes")
     group.add_argument("--people-at-once", type=_count, default=0, metavar="N",
                        help="through the network; 0 is as many as it takes, at most 16")
@@ -27,12 +29,6 @@ def add_topdown(parser: argparse.ArgumentParser) -> "argparse._MutuallyExclusive
 def topdown_options(args: argparse.Namespace) -> Dict[str, Any]:
     """What these flags say."""
     return {name: getattr(args, name) for name in _NAMES}
-
-
-def _part(text: str) -> float:
-    if not re.match(r"(0?\.[0-9]{1,6}|0|1(\.0+)?)$", text):
-        raise argparse.ArgumentTypeError("expected a number from 0 to 1, got %r" % text)
-    return float(text)
 
 
 def _count(text: str) -> int:
