@@ -65,9 +65,10 @@ class ComposedEstimator(StagedEstimator):
         self._whole = Whole(body.skeleton, [(part.kind, part.skeleton) for part in parts], whole_body)
         self.skeleton = self._whole.skeleton
         names = {kind: option for option, kind in PARTS.items()}
+        self.part_stages = tuple(names[part.kind] for part in self.parts)
         self.stages = (tuple(Stage(stage.name, _of_body(stage)) for stage in body.stages)
                        + (Stage("part-crops", _crop),)
-                       + tuple(Stage(names[part.kind], _of_part(i)) for i, part in enumerate(self.parts))
+                       + tuple(Stage(name, _of_part(i)) for i, name in enumerate(self.part_stages))
                        + (Stage("whole", self._put_together),))
 
     def new_lane(self) -> ComposedLane:

@@ -78,6 +78,11 @@ class PartLane:
         self._runs = Runs()
         self._outputs: "Dict[str, npt.NDArray[np.float32]]" = {}
 
+    @property
+    def crops(self) -> int:
+        """How many the last frames have."""
+        return sum(len(crops.matrices) for crops in self._crops)
+
     def crop(self, frames: Sequence[Frame], bodies: Sequence[Poses]) -> None:
         """Everybody's into the network's input."""
         network = self.network
@@ -88,7 +93,7 @@ class PartLane:
     def infer(self) -> None:
         """All of them through the network, at most so many at once as it takes; and again where its card says so."""
         self._run()
-        if self.network.rule.again and self._count():
+        if self.network.rule.again and self.crops:
             first = self._points()
             self._look_again(first)
             self._run()
@@ -105,7 +110,7 @@ class PartLane:
 
     def _cut(self, frames: Sequence[Frame], crops: List[PartCrops]) -> None:
         self._frames, self._crops = frames, crops
-        blob, first = self._input.of(self._count()), 0
+        blob, first = self._input.of(self.crops), 0
         for frame, some in zip(frames, crops):
             end = first + len(some.matrices)
             if end > first:
@@ -113,13 +118,13 @@ class PartLane:
             first = end
 
     def _run(self) -> None:
-        count = self._count()
+        count = self.crops
         self._outputs = self._runs(self.network.engine, self.network.spec.name, self._input.of(count),
                                    self.network.limit)
 
     def _points(self) -> "List[Points]":
         """Of each frame's crops (M, K, 3)."""
-        heads, count = self.network.heads, self._count()
+        heads, count = self.network.heads, self.crops
         found = (heads(self._outputs, count) if count
                  else np.zeros((0, len(heads.skeleton.keypoints), 3), np.float32))
         found[~np.isfinite(found).all(axis=2)] = 0
@@ -144,9 +149,6 @@ class PartLane:
             all_of_them = np.zeros((people * network.slots,) + some.shape[1:], np.float32)
             all_of_them[slots] = some
             self.found.append(all_of_them.reshape((people, network.slots) + some.shape[1:]))
-
-    def _count(self) -> int:
-        return sum(len(crops.matrices) for crops in self._crops)
 
     def close(self) -> None:
         """Free the arrays."""

@@ -7,7 +7,7 @@ from wholebody.engines.device import Device
 from wholebody.engines.trt_engine import TrtEngine
 from wholebody.errors import MissingPackage, ModelError
 from wholebody.runtime.cuda import CudaDevice
-from wholebody.runtime.profile.networks import Model
+from wholebody.runtime.profile.networks import Model, bodies_of
 from wholebody.runtime.profile.rounds import timed
 
 _COPIED = 64 << 20      # bytes; beyond any cache
@@ -56,8 +56,8 @@ def gpu_memory(model: str) -> Iterator[GpuMemory]:
 
 
 def gpu_of(estimate: Model) -> Optional[Device]:
-    """The GPU that the network runs on."""
-    engine = estimate.engine
+    """The GPU that the network for bodies runs on."""
+    engine = bodies_of(estimate).engine
     return engine.device if isinstance(engine, TrtEngine) and isinstance(engine.device, Device) else None
 
 

@@ -1,5 +1,5 @@
 """The networks of a model by themselves: what each is fed, and how long its layers take."""
-from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Tuple, Union, cast
 
 import numpy as np
 
@@ -10,13 +10,17 @@ from wholebody.errors import WholebodyError
 from wholebody.runtime.detection.network import DetectorNetwork
 from wholebody.runtime.estimator import Estimator
 from wholebody.runtime.geometry import Geometry
+from wholebody.runtime.lane import Lane
+from wholebody.runtime.parts.estimator import ComposedEstimator, ComposedLane
+from wholebody.runtime.parts.network import PartLane
 from wholebody.runtime.preprocess import input_shape
 from wholebody.runtime.topdown.estimator import TopDownEstimator
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-Model = Union[Estimator, TopDownEstimator]
+Bodies = Union[Estimator, TopDownEstimator]
+Model = Union[Estimator, TopDownEstimator, ComposedEstimator]
 
 
 class Fed(NamedTuple):
@@ -26,7 +30,8 @@ class Fed(NamedTuple):
     engine: Engine
     input: InputSpec
     shape: Tuple[int, ...]      # of one run's input
-    runs: int                   # that the frame took
+    inputs: int                 # of the frame: itself, its people, or crops of them
+    runs: int                   # that they took
 
     @property
     def size(self) -> Tuple[int, int]:
@@ -41,21 +46,53 @@ class Fed(NamedTuple):
         return {self.input.name: random.standard_normal(self.shape).astype(self.input.dtype)}
 
 
+def bodies_of(estimate: Model) -> Bodies:
+    """What finds bodies: all of it, where faces and hands have no networks of their own."""
+    return cast(Bodies, estimate.body) if isinstance(estimate, ComposedEstimator) else estimate
+
+
+def bodies_lane(estimate: Model) -> Lane:
+    """The lane of that."""
+    lane = estimate.lane
+    return lane.body if isinstance(lane, ComposedLane) else lane
+
+
+def geometry_of(estimate: Model) -> Geometry:
+    """How the last frame lay in the input of the first network."""
+    return bodies_lane(estimate).seen(0).geometry
+
+
 def networks_of(estimate: Model, people: int) -> List[Fed]:
     """Of an estimator that has seen a frame with so many people."""
-    if isinstance(estimate, Estimator):
-        spec = estimate.card.input
-        return [Fed("engine", estimate.engine, spec, (1,) + input_shape(spec, estimate.geometry), 1)]
+    found = _of_bodies(estimate, people)
+    if isinstance(estimate, ComposedEstimator):
+        lane = cast(ComposedLane, estimate.lane)
+        found += [_of_part(stage, part) for stage, part in zip(estimate.part_stages, lane.parts)]
+    return found
+
+
+def _of_bodies(estimate: Model, people: int) -> List[Fed]:
+    bodies = bodies_of(estimate)
+    if isinstance(bodies, Estimator):
+        spec = bodies.card.input
+        return [Fed("engine", bodies.engine, spec, (1,) + input_shape(spec, geometry_of(estimate)), 1, 1)]
     found = []
-    if isinstance(estimate.finder, DetectorNetwork):
-        spec = estimate.finder.card.input
-        geometry: Geometry = estimate.lane.seen(0).geometry
-        found.append(Fed("detect", estimate.finder.engine, spec, (1,) + input_shape(spec, geometry), 1))
-    spec = estimate.card.input
+    if isinstance(bodies.finder, DetectorNetwork):
+        spec = bodies.finder.card.input
+        found.append(Fed("detect", bodies.finder.engine, spec, (1,) + input_shape(spec, geometry_of(estimate)), 1, 1))
+    return found + [_of_crops("pose", bodies.engine, bodies.card.input, people, bodies.at_once)]
+
+
+def _of_part(stage: str, lane: PartLane) -> Fed:
+    network = lane.network
+    fed = _of_crops(stage, network.engine, network.spec, lane.crops, network.limit)
+    return fed._replace(inputs=2 * fed.inputs, runs=2 * fed.runs) if network.rule.again else fed
+
+
+def _of_crops(stage: str, engine: Engine, spec: InputSpec, crops: int, at_once: int) -> Fed:
     assert spec.size is not None, "looked at when it was opened"
     sides = (3,) + tuple(spec.size) if spec.layout == "NCHW" else tuple(spec.size) + (3,)
-    batch = max(1, min(people, estimate.at_once))
-    return found + [Fed("pose", estimate.engine, spec, (batch,) + sides, -(-people // batch))]
+    return Fed(stage, engine, spec, (max(1, min(crops, at_once)),) + sides, crops, -(-crops // at_once))
 
 
 def layers_of(networks: List[Fed], stage_ms: Dict[str, float],

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, NamedTuple, Optiona
 import numpy as np
 
 from wholebody.errors import WholebodyError
-from wholebody.poses import Frame
-from wholebody.runtime.bundle.opening import open_bundle
+from wholebody.poses import Frame, Poses
+from wholebody.runtime.bundle.opening import made_ready
 from wholebody.runtime.cuda_paf_lane import CudaPafLane
-from wholebody.runtime.estimator import Estimator, EstimatorOptions, open_estimator
-from wholebody.runtime.paf_lane import PafLane
+from wholebody.runtime.estimator import Estimator, EstimatorOptions
+from wholebody.runtime.lane import Stage
+from wholebody.runtime.paf_lane import PafLane, in_frame
+from wholebody.runtime.parts.estimator import PartOptions
+from wholebody.runtime.parts.opening import open_whole
 from wholebody.runtime.profile import conditions as board
 from wholebody.runtime.profile import processor
 from wholebody.runtime.profile.crowds import drawn_boxes, drawn_maps
 from wholebody.runtime.profile.expected import Part, Where, bottleneck, expected
 from wholebody.runtime.profile.gpu import copy_rate, gpu_memory, gpu_of
-from wholebody.runtime.profile.networks import Model, layers_of, networks_of
+from wholebody.runtime.profile.networks import Model, bodies_lane, bodies_of, geometry_of, layers_of, networks_of
 from wholebody.runtime.profile.rounds import LEAST_ROUNDS, SETTLED, Timed, measure, timed, warm_up
 from wholebody.runtime.profile.spread import drift, half_width, in_blocks, interval, timing
 from wholebody.runtime.profile.sweep import Sweep, sweep
@@ -50,7 +53,7 @@ class ProfileOptions(NamedTuple):
 
 def profile_model(model: str, image: "npt.NDArray[np.uint8]", options: ProfileOptions = ProfileOptions(),
                   on_step: Callable[[str], None] = lambda _: None, **opening: Any) -> Dict[str, Any]:
-    """The whole profile of a model over one picture, as profile.schema.json describes it; `opening`: open_estimator."""
+    """The whole profile of a model over one picture, as profile.schema.json describes it; `opening`: open_whole."""
     load, at = os.getloadavg()[0], time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     on_step("open")
     started = time.perf_counter()  # making CUDA's context is part of the start, whoever needs it first
@@ -77,9 +80,10 @@ def profile_model(model: str, image: "npt.NDArray[np.uint8]", options: ProfileOp
 def _open(model: str, opening: Dict[str, Any]) -> Model:
     """A model file, or a bundle, whose own options only give way to those that were really chosen."""
     if not pathlib.Path(model).is_dir():
-        return open_estimator(model, **opening)
-    usual = dict(EstimatorOptions()._asdict(), **TopDownOptions()._asdict())
-    return open_bundle(model, **{name: value for name, value in opening.items() if value != usual.get(name)})
+        return open_whole(model, **opening)
+    usual = dict(EstimatorOptions()._asdict(), **dict(TopDownOptions()._asdict(), **PartOptions()._asdict()))
+    path, options = made_ready(model, {name: value for name, value in opening.items() if value != usual.get(name)})
+    return open_whole(path, **options)
 
 
 class _Profile:
@@ -181,7 +185,8 @@ class _Profile:
         self.on_step("numbers of people")
         each, rows = _PEOPLE * self.options.seconds / max(len(self.options.people), 1), []
         for people in self.options.people:
-            what, run = (self._of_maps if isinstance(self.estimate, Estimator) else self._of_boxes)(people)
+            bottom_up = isinstance(bodies_of(self.estimate), Estimator)
+            what, run = (self._of_maps if bottom_up else self._of_boxes)(people)
             run()
             values: List[float] = []
             end = time.perf_counter() + each
@@ -209,36 +214,45 @@ class _Profile:
         return told
 
     def _of_maps(self, people: int) -> Tuple[str, Callable[[], None]]:
-        assert isinstance(self.estimate, Estimator)
-        lane, stride = self.estimate.lane, self.estimate.card.head("paf").stride
-        geometry = self.estimate.geometry
-        heat, pafs = drawn_maps(self.estimate.skeleton, people, geometry.net_height // stride,
-                                geometry.net_width // stride)
+        bodies, lane = bodies_of(self.estimate), bodies_lane(self.estimate)
+        assert isinstance(bodies, Estimator)
+        self.in_turn.frame()  # the crowd before has no place in the network's input
+        stride, geometry = bodies.card.head("paf").stride, geometry_of(self.estimate)
+        heat, pafs = drawn_maps(bodies.skeleton, people, geometry.net_height // stride, geometry.net_width // stride)
+        after = self.estimate.stages[len(bodies.stages):]  # of faces and hands
+        decode: Callable[[], Poses]
         if isinstance(lane, CudaPafLane):
-            what, decode = "decode, on drawn maps in the GPU's memory", lane.decoder.decoding(heat, pafs)
+            where, decode = "on drawn maps in the GPU's memory", lane.decoder.decoding(heat, pafs)
         else:
             assert isinstance(lane, PafLane)
-            what, decode = "decode, on drawn maps", functools.partial(lane.decode, heat, pafs)
+            where, decode = "on drawn maps", functools.partial(lane.decode, heat, pafs)
 
         def run() -> None:
-            decode()
-        return what, run
+            found = decode()
+            if after:
+                self._go_on(after, lambda: lane.poses.append(in_frame(found, geometry)))
+        return "%s, %s" % (" + ".join(["decode"] + [stage.name for stage in after]), where), run
 
     def _of_boxes(self, people: int) -> Tuple[str, Callable[[], None]]:
-        lane: Any = self.estimate.lane
+        lane: Any = bodies_lane(self.estimate)
         names = [stage.name for stage in self.estimate.stages]
         after = self.estimate.stages[names.index("boxes") + 1:]
         found = drawn_boxes(people, self.image.shape[0], self.image.shape[1])
 
         def run() -> None:
-            lane.take([Frame(self.image, 0, time.monotonic(), "drawn")])
-            lane.detections = [found]
-            for stage in after:
-                stage.run(lane)
+            self._go_on(after, lambda: setattr(lane, "detections", [found]))
         return " + ".join(stage.name for stage in after) + ", of drawn boxes", run
 
+    def _go_on(self, stages: Tuple[Stage, ...], found: Callable[[], None]) -> None:
+        """The picture through the stages that follow what was found in it."""
+        lane = self.estimate.lane
+        lane.take([Frame(self.image, 0, time.monotonic(), "drawn")])
+        found()
+        for stage in stages:
+            stage.run(lane)
+
     def _expected(self, engine_ms: float) -> Optional[Dict[str, Any]]:
-        parts = [Part(fed.engine.path, fed.size, self.in_turn.people if fed.stage == "pose" else 1)
+        parts = [Part(fed.engine.path, fed.size, fed.inputs)
                  for fed in networks_of(self.estimate, self.in_turn.people)]
         device = gpu_of(self.estimate)
         try:
@@ -250,14 +264,15 @@ class _Profile:
             return None
 
     def _about(self) -> Dict[str, Any]:
-        engine = self.estimate.engine
-        size = None
-        if isinstance(self.estimate, Estimator):
-            size = "%dx%d" % (self.estimate.geometry.net_width, self.estimate.geometry.net_height)
-        elif self.estimate.card.input.size:
-            size = "%dx%d" % self.estimate.card.input.size[::-1]
+        bodies = bodies_of(self.estimate)
+        engine, size = bodies.engine, None
+        if isinstance(bodies, Estimator):
+            geometry = geometry_of(self.estimate)
+            size = "%dx%d" % (geometry.net_width, geometry.net_height)
+        elif bodies.card.input.size:
+            size = "%dx%d" % bodies.card.input.size[::-1]
         return {"file": pathlib.Path(engine.path).name, "bytes": os.path.getsize(engine.path),
-                "kind": "bottom-up" if isinstance(self.estimate, Estimator) else "top-down", "input": size,
+                "kind": "bottom-up" if isinstance(bodies, Estimator) else "top-down", "input": size,
                 "skeleton": self.estimate.skeleton.name, "runs_on": type(engine).__name__,
                 "networks": [stage.name for stage in self.estimate.stages if stage.name in NETWORKS]}
 

@@ -7,8 +7,9 @@ from wholebody.poses import Frame
 from wholebody.runtime.estimator import Estimator
 from wholebody.runtime.geometry import Resolution
 from wholebody.runtime.lane import Lane, Stage, run_stage
+from wholebody.runtime.parts.estimator import ComposedEstimator
 from wholebody.runtime.profile.crowds import drawn_boxes
-from wholebody.runtime.profile.networks import Model
+from wholebody.runtime.profile.networks import Model, bodies_of
 from wholebody.runtime.profile.rounds import LEAST_ROUNDS, MOST_ROUNDS
 from wholebody.runtime.profile.spread import timing
 from wholebody.runtime.profile.ways import NETWORKS
@@ -63,6 +64,9 @@ class _Cell:
 def sweep(estimate: Model, image: "npt.NDArray[np.uint8]", wanted: Sweep,
           seconds: float) -> Tuple[Dict[str, Any], Dict[str, str]]:
     """Every batch of every size in turn, for about so long; and what cannot be had, with the reason."""
+    if isinstance(estimate, ComposedEstimator):
+        told, unknown = sweep(bodies_of(estimate), image, wanted, seconds)
+        return told, dict(unknown, **{"faces and hands of the sweep": "it is of the network for bodies alone"})
     cells: List[_Cell] = []
     try:
         unknown = (_frames if isinstance(estimate, Estimator) else _people)(estimate, image, wanted, cells)

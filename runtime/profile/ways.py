@@ -7,6 +7,7 @@ from wholebody.errors import WholebodyError
 from wholebody.poses import Frame, Result
 from wholebody.runtime.lane import StagedEstimator, run_stage
 from wholebody.runtime.paf_lane import PafLane
+from wholebody.runtime.parts.estimator import ComposedLane
 from wholebody.runtime.pipeline import PipelineOptions, run_pipeline
 from wholebody.runtime.profile import processor
 from wholebody.runtime.sinks.base import Details, Sink
@@ -18,13 +19,14 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-NETWORKS = ("engine", "detect", "pose")     # stages that are a network's
+NETWORKS = ("engine", "detect", "pose", "face", "hands")     # stages that are a network's
 WAITING = "waiting"
 
 
 def on_host(lane: Any) -> bool:
     """Whether the lane's network stages end when the network does, and can be run again by themselves."""
-    return isinstance(lane, (PafLane, TopDownLane)) and not isinstance(lane, CudaTopDownLane)
+    bodies = lane.body if isinstance(lane, ComposedLane) else lane
+    return isinstance(bodies, (PafLane, TopDownLane)) and not isinstance(bodies, CudaTopDownLane)
 
 
 class InTurn:

@@ -6,7 +6,9 @@ import sys
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Tuple
 
 from wholebody.cli.frame import OK, REFUSED, Parser, run_command
+from wholebody.cli.part_flags import add_parts, part_options
 from wholebody.cli.topdown_flags import add_topdown, topdown_options
+from wholebody.cli.values import part_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +41,7 @@ def _parser() -> Parser:
     model.add_argument("--precision", choices=("fp32", "fp16", "int8"), default="fp16",
                        help="of a TensorRT engine: what to expect of it")
     add_topdown(parser)
+    add_parts(parser)
     how = parser.add_argument_group("measuring")
     how.add_argument("--picture", metavar="FILE", help="what is looked at (default: ten drawn people)")
     how.add_argument("--seconds", type=_positive, default=20.0, metavar="S",
@@ -61,7 +64,7 @@ def _parser() -> Parser:
     output.add_argument("--overwrite", action="store_true", help="replace files that exist")
     output.add_argument("--compare", metavar="OLD.json", help="say what became faster or slower since then")
     output.add_argument("--history", metavar="FOLDER", help="also the trend of the profiles there")
-    output.add_argument("--tolerance", type=_part, default=0.05, metavar="X",
+    output.add_argument("--tolerance", type=part_of, default=0.05, metavar="X",
                         help="with --compare: exit with 3 where one of the three figures is slower by more than this")
     return parser
 
@@ -112,7 +115,7 @@ def _measure(args: argparse.Namespace) -> Dict[str, Any]:
 
     return profile_model(args.model or default_model_path(), _picture(args.picture), options, on_step,
                          net_resolution=args.net_resolution, threads=args.threads, decoding=args.decoding,
-                         decoder=args.decoder, **topdown_options(args))
+                         decoder=args.decoder, **dict(topdown_options(args), **part_options(args)))
 
 
 def _sweep(args: argparse.Namespace) -> "Optional[Sweep]":
@@ -173,11 +176,6 @@ def _positive(text: str) -> float:
     if not re.match(r"[0-9]{1,5}(\.[0-9]{1,3})?$", text) or not float(text):
         raise argparse.ArgumentTypeError("expected a number above 0, got %r" % text)
     return float(text)
-
-
-def _part(text: str) -> float:
-    from wholebody.cli.values import part_of
-    return part_of(text)
 
 
 def _resolutions(text: str) -> "Tuple[Resolution, ...]":

@@ -21,7 +21,7 @@ def measured(monkeypatch):
         def open_it(model):
             engine = open_engine(model, OpenOptions(threads=1))
             return estimator_around(SlowerEngine(engine, more), net_resolution="192x96", threads=1)
-        monkeypatch.setattr(profiling, "open_estimator", open_it)
+        monkeypatch.setattr(profiling, "open_whole", open_it)
         return profile_model(default_model_path(), IMAGE, ProfileOptions(seconds, people=(1,)))
     return measure
 

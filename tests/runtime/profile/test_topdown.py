@@ -24,7 +24,7 @@ def told(tmp_path, monkeypatch):
         detector = fake_topdown.FakeDetector(((4, 4, 24, 44), (34, 4, 54, 44)), DETECT_S)
         return TopDownEstimator(fake_topdown.FakePose(delay=POSE_S, limit=1),
                                 DetectorNetwork(detector, BoxOptions(), backend), backend)
-    monkeypatch.setattr(profiling, "open_estimator", open_fakes)
+    monkeypatch.setattr(profiling, "open_whole", open_fakes)
     bright = np.full((64, 64, 3), 255, np.uint8)
     return profile_model("pose.onnx", bright, ProfileOptions(seconds=1.0, people=(1, 4)))
 
