@@ -8,13 +8,14 @@
 
 namespace wholebody {
 
-const int32_t kPatches = 8;  // side by side
+constexpr int32_t kPatches = 8;  // side by side
 typedef Lanes<kPatches>::Floats PatchFloats;
 typedef Lanes<kPatches>::Bits PatchBits;
 
 // What a patch without a peak is known by, rounding included. Differences are those of neighbouring control points.
 struct PatchRules {
     float third = 0;   // the slope at a cell is three times this, times its neighbours' difference
+    float slack = 0;   // more than the rounding of a pixel
     float least = 0;   // what a peak exceeds
     float low = 0;     // so much less that what rises from there to a peak is as steep as this:
     float steep = 0;   // a pixel is sure to be above the one before

@@ -90,7 +90,7 @@ WB_CLONES int32_t rows_above(const char *first, int64_t stride, int32_t height, 
 }
 
 WB_CLONES void clean(const float *row, int32_t width, float *out) {
-    for (int32_t x = 0; x < width; ++x) out[x] = std::fabs(row[x]) < kLargestCell ? row[x] : 0.0f;
+    for (int32_t x = 0; x < width; ++x) out[x] = usable(row[x]);
 }
 
 // The cells of a row that are above the threshold and win against the eight around them: a neighbour that comes earlier

@@ -5,7 +5,6 @@
 #define WHOLEBODY_PAF_FIELD_H
 
 #include <algorithm>
-#include <cmath>
 
 #include "paf_simd.h"
 #include "paf_upsample.h"
@@ -15,8 +14,6 @@ namespace wholebody {
 struct Vector {
     float x, y;
 };
-
-inline float usable(float value) { return std::fabs(value) < kLargestCell ? value : 0.0f; }
 
 // The two maps of a limb.
 struct Field {
@@ -188,14 +185,14 @@ private:
     Plane x_, y_;
 };
 
-class CellReader {
+// Where pixels have their cells in a copy, and their weights.
+class CellFinder {
 public:
     static const int32_t kLargestStride = 1 << 13;  // two pixels' places among the weights make one number
     int32_t height, width;
 
-    CellReader(const Grid &grid, const FieldCells &cells)
-        : height(grid.height), width(grid.width), columns_(grid), doubled_(grid.doubled.data()),
-          values_(cells.values.data()), pitch_(cells.pitch) {}
+    CellFinder(const Grid &grid, const FieldCells &cells)
+        : height(grid.height), width(grid.width), columns_(grid), pitch_(cells.pitch) {}
 
     template <typename Bits>
     WB_INLINE void find(const Bits &x, const Bits &y, Bits &where, Bits &weights) const {
@@ -206,10 +203,26 @@ public:
         weights = across << 3 | down << (kDownShift + 3);
     }
 
+protected:
+    static WB_INLINE uint32_t across_of(int32_t weights) { return static_cast<uint16_t>(weights); }
+    static WB_INLINE uint32_t down_of(int32_t weights) { return static_cast<uint32_t>(weights) >> kDownShift; }
+
+private:
+    static const int32_t kDownShift = 16;
+    Columns columns_;
+
+protected:
+    int32_t pitch_;
+};
+
+class CellReader : public CellFinder {
+public:
+    CellReader(const Grid &grid, const FieldCells &cells)
+        : CellFinder(grid, cells), doubled_(grid.doubled.data()), values_(cells.values.data()) {}
+
     WB_INLINE void at(int32_t where, int32_t weights, Quad &quad) const {
         const float *cell = values_ + static_cast<uint32_t>(where);
-        const float *across = doubled_ + static_cast<uint16_t>(weights);
-        const float *down = doubled_ + (static_cast<uint32_t>(weights) >> kDownShift);
+        const float *across = doubled_ + across_of(weights), *down = doubled_ + down_of(weights);
         Lanes<8>::Floats sum, value, weight;
         Quad near, far;
         load(value, cell);
@@ -226,10 +239,7 @@ public:
     }
 
 private:
-    static const int32_t kDownShift = 16;
-    Columns columns_;
     const float *doubled_, *values_;
-    int32_t pitch_;
 };
 
 // The same, upsampled from row to row.

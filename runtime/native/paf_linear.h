@@ -79,27 +79,14 @@ private:
     int32_t last_row_, last_column_;
 };
 
-class LinearReader {
+class LinearReader : public CellFinder {
 public:
-    int32_t height, width;
-
     LinearReader(const Grid &grid, const FieldCells &cells)
-        : height(grid.height), width(grid.width), columns_(grid), inner_(grid.doubled.data() + 2),
-          values_(cells.values.data() + cells.pitch + 2), pitch_(cells.pitch) {}
-
-    template <typename Bits>
-    WB_INLINE void find(const Bits &x, const Bits &y, Bits &where, Bits &weights) const {
-        Bits column, across, row, down;
-        columns_.at(x, column, across);
-        columns_.at(y, row, down);  // rows have the same places
-        where = row * pitch_ + column * 2;
-        weights = across << 3 | down << (kDownShift + 3);
-    }
+        : CellFinder(grid, cells), inner_(grid.doubled.data() + 2), values_(cells.values.data() + cells.pitch + 2) {}
 
     WB_INLINE void at(int32_t where, int32_t weights, Quad &quad) const {
         const float *cell = values_ + static_cast<uint32_t>(where);
-        const float *across = inner_ + static_cast<uint16_t>(weights);
-        const float *down = inner_ + (static_cast<uint32_t>(weights) >> kDownShift);
+        const float *across = inner_ + across_of(weights), *down = inner_ + down_of(weights);
         Quad near, far, weight;
         load(near, cell);
         load(far, cell + pitch_);
@@ -108,10 +95,7 @@ public:
     }
 
 private:
-    static const int32_t kDownShift = 16;  // CellReader::kLargestStride allows for it
-    Columns columns_;
     const float *inner_, *values_;  // of the weights, and of the cells around a pixel, those that count
-    int32_t pitch_;
 };
 
 }  // namespace wholebody

@@ -73,7 +73,7 @@ struct Spots {
     WB_INLINE bool allows(int32_t x, int32_t y, int32_t beyond_x, int32_t beyond_y) const {
         if (beyond_x < 0 || beyond_x >= width || beyond_y < 0 || beyond_y >= height) return true;
         return near_value(row.grid, row.plane, beyond_x, beyond_y) <=
-               near_value(row.grid, row.plane, x, y) + row.slack;
+               near_value(row.grid, row.plane, x, y) + row.rules.slack;
     }
 
     // Adds a pixel of a patch, unless it is in the outermost row or column and below its neighbour outside.
@@ -106,7 +106,7 @@ WB_INLINE void add_spots(const typename Lanes<Stride>::Floats pixels[Stride], in
         beside(most, before, after);
         before = before > after ? before : after;
         most = most > before ? most : before;
-        columns |= (pixels[i] + spots.row.slack >= most) & (pixels[i] > spots.row.rules.least) & (1 << i);
+        columns |= (pixels[i] + spots.row.rules.slack >= most) & (pixels[i] > spots.row.rules.least) & (1 << i);
     }
     uint64_t words[Stride / 2];
     store(words, columns & ~((below & 1) | (below >> 1 & 1) << (Stride - 1)));
@@ -266,11 +266,11 @@ bool PatchSearch::prepare(const Grid &grid) {
 
 // What patches are judged by whose largest cell is given.
 PatchRules PatchSearch::rules_of(float largest) const {
-    const float slack = slack_of(largest);
-    const float step = 1.0f / static_cast<float>(stride_), rise = 4 * slack;  // from pixel to pixel: twice enough
     PatchRules rules;
+    rules.slack = slack_of(largest);
+    const float step = 1.0f / static_cast<float>(stride_), rise = 4 * rules.slack;  // from pixel to pixel: twice enough
     rules.third = third_;
-    rules.least = marks_.threshold() - slack;
+    rules.least = marks_.threshold() - rules.slack;
     rules.low = rules.least - rise / step;
     rules.steep = rise / (3 * step);
     rules.margin = rules.steep + inner_ * largest;
@@ -281,9 +281,8 @@ PatchRules PatchSearch::rules_of(float largest) const {
 const std::vector<int32_t> &PatchSearch::find(const Grid &grid, const Plane &plane, int32_t row) {
     found_.clear();
     const uint64_t *patches = marks_.row(plane, row);
-    const float largest = marks_.largest(row);
     const auto run = stride_ == 8 ? search_8 : search_4;
-    run(*this, {grid, plane, row, rules_of(largest), slack_of(largest), patches}, found_);
+    run(*this, {grid, plane, row, rules_of(marks_.largest(row)), patches}, found_);
     std::sort(found_.begin(), found_.end());
     return found_;
 }

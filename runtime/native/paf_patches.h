@@ -35,7 +35,6 @@ public:
         const Plane &plane;
         int32_t number;           // of patches
         PatchRules rules;
-        float slack;              // more than the rounding of a pixel
         const uint64_t *patches;  // a bit each
     };
     float down[4][kStrideMax];                           // weights of the four cells, for each pixel of a patch

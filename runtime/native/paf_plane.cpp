@@ -14,8 +14,6 @@ typedef Lanes<kLanes>::Bits Bits;
 const int32_t kNoSign = 0x7fffffff;
 const float kBiases = 5.192296858534828e33f;  // 2^112: between the biases of a half's exponent and a float's
 
-inline float usable(float value) { return std::fabs(value) < kLargestCell ? value : 0.0f; }
-
 // An IEEE half as a float; infinity and NaN become 0.
 inline float widened(uint16_t half) {
     if ((half & 0x7c00) == 0x7c00) return 0;

@@ -2,11 +2,15 @@
 #ifndef WHOLEBODY_PAF_PLANE_H
 #define WHOLEBODY_PAF_PLANE_H
 
+#include <cmath>
+
 #include "paf_types.h"
 
 namespace wholebody {
 
 constexpr float kLargestCell = 1e9f;
+
+inline float usable(float value) { return std::fabs(value) < kLargestCell ? value : 0.0f; }
 
 // A map of h x w cells with kPad clamped cells around it; values that are not finite or beyond 1e9 are 0.
 struct Plane {

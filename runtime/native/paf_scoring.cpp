@@ -241,7 +241,7 @@ void LimbScorer::score(const Grid &grid, const Peaks &peaks, const Limb &limb, c
         return;
     }
     cells_.load(limb.field);
-    const bool short_strides = grid.stride <= CellReader::kLargestStride;
+    const bool short_strides = grid.stride <= CellFinder::kLargestStride;
     if (grid.linear && short_strides) {
         score_linear_by_cells(rules_, LinearReader(grid, cells_), starts, stops, limb.number, candidates_, connections);
         return;

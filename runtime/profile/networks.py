@@ -13,6 +13,7 @@ from wholebody.runtime.geometry import Geometry
 from wholebody.runtime.lane import Lane
 from wholebody.runtime.parts.estimator import ComposedEstimator, ComposedLane
 from wholebody.runtime.parts.network import PartLane
+from wholebody.runtime.parts.opening import AnyEstimator
 from wholebody.runtime.preprocess import input_shape
 from wholebody.runtime.topdown.estimator import TopDownEstimator
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Bodies = Union[Estimator, TopDownEstimator]
-Model = Union[Estimator, TopDownEstimator, ComposedEstimator]
+Model = AnyEstimator
 
 
 class Fed(NamedTuple):
