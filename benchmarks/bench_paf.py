@@ -5,10 +5,13 @@
 One process, one thread, the contestants in turn, medians of thread CPU time in milliseconds. Columns: `floor` reads
 every map once; `exact` is the native decoder of wb-run, of which `peaks` is the part before pairs are scored; `fast`
 its log-parabola mode; `numpy` the twin of `exact`; `upsample` only resizes all maps to the network's input (cv2, cubic)
-and dilates the heat maps 3 x 3, as decoders that upsample first do, with no pair scored yet. --docs writes the table
-between the marks of a Markdown file.
+and dilates the heat maps 3 x 3, as decoders that upsample first do, with no pair scored yet. `MB`: memory that a new
+decoder and its first exact frame take and keep (glibc tells; others leave it out). --docs writes the table between the
+marks of a Markdown file.
 """
 import argparse
+import contextlib
+import ctypes
 import importlib.util
 import json
 import pathlib
@@ -68,11 +71,39 @@ def medians(contestants: dict[str, Callable[[], Any]]) -> dict[str, float]:
     return {name: round(statistics.median(values) / 1e6, 4) for name, values in times.items()}
 
 
+class Mallinfo2(ctypes.Structure):
+    """What glibc's mallinfo2 returns."""
+
+    _fields_ = [(name, ctypes.c_size_t) for name in ("arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks",
+                                                     "fsmblks", "uordblks", "fordblks", "keepcost")]
+
+
+def allocated() -> int | None:
+    """Bytes that this process has from malloc; None where the C library does not tell."""
+    with contextlib.suppress(AttributeError, OSError):
+        mallinfo2 = ctypes.CDLL(None).mallinfo2
+        mallinfo2.restype = Mallinfo2
+        told = mallinfo2()
+        return int(told.uordblks) + int(told.hblkhd)
+    return None
+
+
+def memory_of(skeleton: Any, maps: Any) -> float | None:
+    """MB that a new decoder holds after a frame; it frees none of its scratch before it is closed."""
+    before = allocated()
+    decoder = PafDecoder(skeleton, backend="native")
+    decoder(maps.heatmaps, maps.pafs)
+    after = allocated()
+    return None if before is None or after is None else round((after - before) / 1e6, 2)
+
+
 def measure(scenes: Any, name: str, size: tuple[int, int], people: int) -> dict[str, Any]:
     """One row."""
     seed = 9000 + people
     maps = scenes.render(name, scenes.scene(people, *size, seed), *size, seed)
     skeleton = get_skeleton(SETS[name])
+    memory_of(skeleton, maps)  # what the first of all leaves behind is not the decoder's
+    memory = memory_of(skeleton, maps)
     exact = PafDecoder(skeleton, backend="native")
     fast = PafDecoder(skeleton, backend="native", options=PafOptions.for_skeleton(skeleton, mode="fast"))
     twin = PafDecoder(skeleton, backend="numpy")
@@ -83,16 +114,19 @@ def measure(scenes: Any, name: str, size: tuple[int, int], people: int) -> dict[
                    "numpy": lambda: twin(maps.heatmaps, maps.pafs),
                    "upsample": lambda: upsample_first(maps.heatmaps, maps.pafs, size)})
     return {"set": name, "width": size[0], "height": size[1], "people": people,
-            "found": len(exact(maps.heatmaps, maps.pafs)), **row, "ratio": round(row["upsample"] / row["exact"], 1)}
+            "found": len(exact(maps.heatmaps, maps.pafs)), "MB": memory, **row,
+            "ratio": round(row["upsample"] / row["exact"], 1)}
 
 
 def as_markdown(rows: list[dict[str, Any]]) -> str:
     """The table of the documentation."""
-    lines = ["| set | map of | people | floor | exact | of it peaks | fast | NumPy twin | upsampling alone | ratio |",
-             "|---|---|---|---|---|---|---|---|---|---|"]
+    columns = ("set", "map of", "people", "floor", "exact", "of it peaks", "fast", "NumPy twin", "upsampling alone",
+               "ratio", "MB")
+    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     for row in rows:
         times = " | ".join(f"{row[name]:.3f}" if row[name] < 10 else f"{row[name]:.0f}" for name in TIMES)
-        lines.append(f"| {row['set']} | {row['width']}x{row['height']} | {row['people']} | {times} | {row['ratio']} |")
+        lines.append(f"| {row['set']} | {row['width']}x{row['height']} | {row['people']} | {times} | {row['ratio']} "
+                     f"| {'' if row['MB'] is None else row['MB']} |")
     return "\n".join(lines) + "\n"
 
 
@@ -113,7 +147,7 @@ def main() -> int:
     scenes = load_scenes(args.shared)
     cv2.setNumThreads(1)
     rows = []
-    print("set       size      people " + "".join(f"{name:>10s}" for name in TIMES) + "  upsample/exact")
+    print("set       size      people " + "".join(f"{name:>10s}" for name in TIMES) + "  upsample/exact      MB")
     for name in SETS:
         for size in SIZES[:1] if name == "BODY_135" else SIZES:
             for people in (int(count) for count in args.people.split(",")):
@@ -121,7 +155,7 @@ def main() -> int:
                 rows.append(row)
                 print(f"{name:9s} {size[0]:4d}x{size[1]:<4d} {people:6d} "
                       + "".join(f"{row[column]:10.3f}" for column in TIMES)
-                      + f"{row['ratio']:16.1f}", flush=True)
+                      + f"{row['ratio']:16.1f}{row['MB'] if row['MB'] is not None else '':>8}", flush=True)
     if args.json:
         args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     if args.docs:
